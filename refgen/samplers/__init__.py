@@ -1,0 +1,30 @@
+"""Samplers: one function a file, (denoiser, levels, x_T, rng) -> x_0. The register of their names."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable
+from importlib import import_module
+from typing import Any
+
+__all__ = ["NAMES", "describe", "named"]
+
+# Each name is the file and the function in it.
+_DESCRIPTIONS = {
+    "ancestral": "the reverse chain of DDPM, T stochastic steps (Ho et al. 2020, Algorithm 2)",
+}
+NAMES = tuple(_DESCRIPTIONS)
+
+
+def describe(name: str) -> str:
+    """One line about the sampler of that name, without importing it."""
+    if name not in _DESCRIPTIONS:
+        near = difflib.get_close_matches(str(name), NAMES, cutoff=0.4) or NAMES
+        raise ValueError(f"no sampler {name!r}; did you mean {' or '.join(near)}?")
+    return _DESCRIPTIONS[name]
+
+
+def named(name: str) -> Callable[..., Any]:
+    """The sampler of that name. Raises ValueError, with the near names, where there is none."""
+    describe(name)
+    return getattr(import_module(f"refgen.samplers.{name}"), name)

@@ -1,0 +1,147 @@
+r"""What is the noise in x_t? One object that answers, exact or learned.
+
+A denoiser is asked for eps, x_0, the score or v at a level (signal, std), where x_t = signal x_0 + std eps.
+An exact distribution and a trained network are both denoisers, so every sampler runs on either.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from refgen.formulas import parametrisation, velocity
+from refgen.formulas.snr import log_snr
+
+__all__ = ["TARGETS", "Counted", "Denoiser", "ExactDenoiser", "LearnedDenoiser", "counted"]
+
+Array = Any
+
+TARGETS = ("eps", "x_0", "score", "v")
+
+
+class Denoiser:
+    """The interface. A subclass writes `eps`; the other three follow by the parametrisation formulas.
+
+    All take x: (n, d) and the level (signal, std): Python floats, or arrays (n, 1) for a level a point, both
+    above 0. All return (n, d) in x's dtype.
+    """
+
+    def eps(self, x: Array, signal: Array, std: Array) -> Array:
+        """E[eps | x_t = x]."""
+        raise NotImplementedError
+
+    def x_0(self, x: Array, signal: Array, std: Array) -> Array:
+        """E[x_0 | x_t = x]."""
+        return parametrisation.x_0_from_eps(x, self.eps(x, signal, std), signal, std)
+
+    def score(self, x: Array, signal: Array, std: Array) -> Array:
+        """The gradient of log q_t at x."""
+        return parametrisation.score_from_eps(self.eps(x, signal, std), std)
+
+    def v(self, x: Array, signal: Array, std: Array) -> Array:
+        """E[signal eps - std x_0 | x_t = x]."""
+        return parametrisation.v_from_eps(x, self.eps(x, signal, std), signal, std)
+
+
+class Diffusible(Protocol):
+    """What an exact denoiser asks of a distribution."""
+
+    def diffused(self, signal: Any, std: Any) -> Any: ...
+    def posterior_mean(self, x_t: Any, signal: Any, std: Any) -> Any: ...
+
+
+class ExactDenoiser(Denoiser):
+    """The best denoiser there is, from the exact law of the data.
+
+    Nothing is divided by a small signal or std: x_0 is the law's posterior mean, the score that of the
+    diffused law, eps comes from the score and v from eps and x_0. One level a call (signal, std: floats).
+    """
+
+    def __init__(self, distribution: Diffusible):
+        self.distribution = distribution
+
+    def score(self, x: Array, signal: Array, std: Array) -> Array:
+        return self.distribution.diffused(signal, std).score(x).astype(x.dtype, copy=False)
+
+    def eps(self, x: Array, signal: Array, std: Array) -> Array:
+        return parametrisation.eps_from_score(self.score(x, signal, std), std)
+
+    def x_0(self, x: Array, signal: Array, std: Array) -> Array:
+        return self.distribution.posterior_mean(x, signal, std).astype(x.dtype, copy=False)
+
+    def v(self, x: Array, signal: Array, std: Array) -> Array:
+        return velocity.v_from_x_0_and_eps(self.x_0(x, signal, std), self.eps(x, signal, std), signal, std)
+
+
+class LearnedDenoiser(Denoiser):
+    """A trained network as a denoiser.
+
+    predict: (x, log_snr) -> (n, d), the network. target: what it was trained to predict, "eps", "x_0",
+    "score" or "v"; that is returned as it is, and the others by the formula that amplifies its error least.
+    Raises ValueError for another target.
+    """
+
+    def __init__(self, predict: Callable[[Array, Array], Array], target: str = "eps"):
+        if target not in TARGETS:
+            raise ValueError(f"target is {target!r}; it must be one of {', '.join(TARGETS)}")
+        self.predict, self.target = predict, target
+
+    def _ask(self, x: Array, signal: Array, std: Array) -> Array:
+        return self.predict(x, log_snr(signal, std))
+
+    def eps(self, x: Array, signal: Array, std: Array) -> Array:
+        answer = self._ask(x, signal, std)
+        if self.target == "x_0":
+            return parametrisation.eps_from_x_0(x, answer, signal, std)
+        if self.target == "score":
+            return parametrisation.eps_from_score(answer, std)
+        if self.target == "v":
+            return parametrisation.eps_from_v(x, answer, signal, std)
+        return answer
+
+    def x_0(self, x: Array, signal: Array, std: Array) -> Array:
+        if self.target == "x_0":
+            return self._ask(x, signal, std)
+        if self.target == "v":
+            return velocity.x_0_from_v(x, self._ask(x, signal, std), signal, std)
+        return super().x_0(x, signal, std)
+
+    def score(self, x: Array, signal: Array, std: Array) -> Array:
+        return self._ask(x, signal, std) if self.target == "score" else super().score(x, signal, std)
+
+    def v(self, x: Array, signal: Array, std: Array) -> Array:
+        if self.target == "v":
+            return self._ask(x, signal, std)
+        if self.target == "x_0":
+            x_0 = self._ask(x, signal, std)
+            eps = parametrisation.eps_from_x_0(x, x_0, signal, std)
+            return velocity.v_from_x_0_and_eps(x_0, eps, signal, std)
+        return super().v(x, signal, std)
+
+
+class Counted(Denoiser):
+    """A denoiser that counts in `calls` how often the one inside was asked (NFE)."""
+
+    def __init__(self, denoiser: Denoiser):
+        self.denoiser, self.calls = denoiser, 0
+
+    def eps(self, x: Array, signal: Array, std: Array) -> Array:
+        self.calls += 1
+        return self.denoiser.eps(x, signal, std)
+
+    def x_0(self, x: Array, signal: Array, std: Array) -> Array:
+        self.calls += 1
+        return self.denoiser.x_0(x, signal, std)
+
+    def score(self, x: Array, signal: Array, std: Array) -> Array:
+        self.calls += 1
+        return self.denoiser.score(x, signal, std)
+
+    def v(self, x: Array, signal: Array, std: Array) -> Array:
+        self.calls += 1
+        return self.denoiser.v(x, signal, std)
+
+
+def counted(denoiser: Denoiser) -> Counted:
+    """The same denoiser with a count of its calls: `counted(d).calls`."""
+    return Counted(denoiser)

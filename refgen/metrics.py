@@ -1,0 +1,146 @@
+"""Distances between samples and the truth.
+
+A distance of samples is for tables and pictures; evidence for a formula comes from exact quantities. Each
+number here has a floor or a null: what exact samples themselves would score.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+
+from refgen.backend import Stream
+from refgen.denoisers import Denoiser
+
+__all__ = [
+    "Floor",
+    "ModeWeights",
+    "directions",
+    "mode_weights",
+    "sampling_floor",
+    "score_error",
+    "sliced_wasserstein",
+]
+
+Array = Any
+
+# Projections are sorted in pieces of at most so many float32 numbers (16 MiB), whatever the sample size.
+CHUNK = 2**22
+
+
+class Law(Protocol):
+    """What the metrics ask of a distribution."""
+
+    def sample(self, rng: Stream, n: int) -> Any: ...
+    def diffused(self, signal: Any, std: Any) -> Any: ...
+
+
+class Floor(NamedTuple):
+    """The largest and the mean distance between two exact samples."""
+
+    max: float
+    mean: float
+
+
+class ModeWeights(NamedTuple):
+    """Fractions of points nearest each mode, (K,), and their z-scores, (K,)."""
+
+    fractions: np.ndarray
+    z: np.ndarray
+
+
+def directions(dim: int, n: int, rng: Stream) -> np.ndarray:
+    """n directions drawn uniformly from the unit sphere, as the columns of (dim, n)."""
+    if dim < 1 or n < 1:
+        raise ValueError(f"dim is {dim}, n is {n}; both must be >= 1")
+    drawn = rng.normal(n, dim).T
+    return drawn / np.linalg.norm(drawn, axis=0)
+
+
+def sliced_wasserstein(x: Array, y: Array, directions: np.ndarray) -> float:
+    r"""Sliced 1-Wasserstein distance of two samples of equal size.
+
+    .. math:: \frac1m\sum_{j=1}^m\frac1n\sum_{i=1}^n
+              \big|(x\theta_j)_{(i)}-(y\theta_j)_{(i)}\big|
+
+    the mean over directions of the distance between sorted projections. x, y: (n, d), float32 or float64,
+    computed in float32 about the mean of x. directions: (d, m), unit columns, see `directions`.
+    Raises ValueError where the shapes differ. Source: Bonneel et al. 2015.
+    """
+    x, y = np.asarray(x), np.asarray(y)
+    if x.ndim != 2 or x.shape != y.shape or len(x) == 0:
+        raise ValueError(f"x has shape {x.shape}, y {y.shape}; both must be (n, d) with equal n >= 1 and d")
+    if directions.ndim != 2 or len(directions) != x.shape[1]:
+        raise ValueError(f"directions has shape {directions.shape}; it must be ({x.shape[1]}, m)")
+    centre = x.mean(axis=0)
+    x_columns, y_columns = ((points - centre).astype(np.float32).T for points in (x, y))
+    rows = np.ascontiguousarray(directions.T, dtype=np.float32)
+    at_once, total = max(1, CHUNK // len(x)), 0.0
+    for start in range(0, len(rows), at_once):
+        # (m, n): each direction's projections lie side by side in memory, where sorting is fast.
+        piece = rows[start : start + at_once]
+        x_sorted, y_sorted = piece @ x_columns, piece @ y_columns
+        x_sorted.sort(axis=-1)
+        y_sorted.sort(axis=-1)
+        x_sorted -= y_sorted
+        np.abs(x_sorted, out=x_sorted)
+        total += float(x_sorted.mean(axis=-1).sum(dtype=np.float64))
+    return total / len(rows)
+
+
+def sampling_floor(distribution: Law, n: int, directions: np.ndarray, rng: Stream, draws: int = 5) -> Floor:
+    """The sliced Wasserstein distance that two exact samples of n points have, by `draws` draws of two."""
+    if draws < 1:
+        raise ValueError(f"draws is {draws}; it must be >= 1")
+    pairs = [(distribution.sample(rng, n), distribution.sample(rng, n)) for _ in range(draws)]
+    distances = [sliced_wasserstein(x, y, directions) for x, y in pairs]
+    return Floor(max(distances), sum(distances) / draws)
+
+
+def mode_weights(samples: Array, means: Array, weights: Array) -> ModeWeights:
+    r"""The share of points nearest each mode, and how surprising it is.
+
+    .. math:: z_k=\frac{N_k-n w_k}{\sqrt{n w_k(1-w_k)}}
+
+    z is standard normal for large n where the samples come from the truth and the modes do not overlap.
+    samples: (n, d). means: (K, d). weights: (K,), sum 1. Raises ValueError for other shapes and for points
+    that are not finite, which have no nearest mode. A single mode has z = 0.
+    """
+    samples, means, weights = np.asarray(samples), np.asarray(means), np.asarray(weights, dtype=np.float64)
+    if samples.ndim != 2 or means.ndim != 2 or samples.shape[1] != means.shape[1] or len(samples) == 0:
+        raise ValueError(
+            f"samples has shape {samples.shape}, means {means.shape}; (n, d) and (K, d) are needed"
+        )
+    if weights.shape != means.shape[:1] or np.any(weights < 0) or abs(weights.sum() - 1) > 1e-6:
+        raise ValueError(
+            f"weights has shape {weights.shape}, sum {weights.sum():g}; K = {len(means)} with sum 1"
+        )
+    if not np.all(np.isfinite(samples)):
+        raise ValueError("samples has points that are not finite; they have no nearest mode")
+    n, counts, at_once = len(samples), np.zeros(len(means)), max(1, CHUNK // len(means))
+    half_squares = (means**2).sum(axis=1) / 2
+    for start in range(0, n, at_once):
+        nearest = np.argmax(samples[start : start + at_once] @ means.T - half_squares, axis=1)
+        counts += np.bincount(nearest, minlength=len(means))
+    spread = np.sqrt(n * weights * (1 - weights))
+    off = counts - n * weights
+    z = np.divide(off, spread, out=np.where(np.abs(off) < 0.5, 0.0, np.inf * np.sign(off)), where=spread > 0)
+    return ModeWeights(counts / n, z)
+
+
+def score_error(
+    denoiser: Denoiser, distribution: Law, signal: float, std: float, rng: Stream, n: int = 10_000
+) -> float:
+    r"""Relative error of a denoiser's score at one level, weighted by the exact density.
+
+    .. math:: \sqrt{\mathbb E_{q_t}\lVert\hat s(x_t)-s(x_t)\rVert^2\ /\ \mathbb E_{q_t}\lVert s(x_t)\rVert^2}
+
+    with n points x_t drawn from the exact law q_t of signal x_0 + std eps. 0 is exact, 1 is no better than a
+    score of zero.
+    """
+    law = distribution.diffused(signal, std)
+    x_t = law.sample(rng, n)
+    exact = law.score(x_t)
+    error = denoiser.score(x_t, signal, std) - exact
+    return float(np.sqrt(np.mean(error**2) / np.mean(exact**2)))
