@@ -1,0 +1,116 @@
+"""Finding cards and functions: the library's, and those in a file or module of the user's."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import importlib.util
+import pkgutil
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from refgen.cards.card import CARDS, Card
+
+__all__ = ["find_card", "find_cards", "load_cards", "load_file", "load_function"]
+
+
+def load_cards(files: Sequence[str] = ()) -> None:
+    """Register the library's cards, and those of the given Python files."""
+    import refgen.derivations
+
+    for module in pkgutil.iter_modules(refgen.derivations.__path__):
+        importlib.import_module(f"refgen.derivations.{module.name}")
+    for file in files:
+        load_file(file)
+
+
+def load_file(file: str) -> ModuleType:
+    """Import a Python file by its path. Raises ValueError, one line, where that fails."""
+    path = Path(file)
+    if not path.is_file():
+        raise ValueError(f"{file}: no such file")
+    name = path.stem
+    loaded = sys.modules.get(name)
+    if loaded is not None and getattr(loaded, "__file__", None) == str(path.resolve()):
+        return loaded
+    if loaded is not None or importlib.util.find_spec(name) is not None:
+        name = f"_user_{name}"  # never in the place of a module that is there already
+    spec = importlib.util.spec_from_file_location(name, path.resolve())
+    if spec is None or spec.loader is None:
+        raise ValueError(f"{file}: not a Python file (.py)")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    try:
+        spec.loader.exec_module(module)
+    except (Exception, SystemExit) as error:
+        del sys.modules[name]
+        raise ValueError(f"{file}: {type(error).__name__} on import: {error}") from None
+    return module
+
+
+def load_function(spec: str) -> Callable[..., Any]:
+    """The function named 'module:function' or 'path/file.py:function'. Raises ValueError, one line."""
+    where, colon, name = spec.rpartition(":")
+    if not colon or not where or not name:
+        raise ValueError(f"function is {spec!r}; it must be module:function or file.py:function")
+    if where.endswith(".py"):
+        module = load_file(where)
+    else:
+        if "" not in sys.path and str(Path.cwd()) not in sys.path:
+            sys.path.insert(0, str(Path.cwd()))
+        try:
+            module = importlib.import_module(where)
+        except Exception as error:
+            raise ValueError(f"cannot import {where!r}: {type(error).__name__}: {error}") from None
+    function: Any = module
+    for part in name.split("."):
+        function = getattr(function, part, None)
+    if not callable(function):
+        names = [n for n, v in vars(module).items() if callable(v) and not n.startswith("_")]
+        raise ValueError(f"{where} has no function {name!r}{_near(name, names)}")
+    return function
+
+
+def find_card(id: str) -> Card:
+    """The card with a formula of exactly this ID. Raises ValueError that names the near ones or the parts."""
+    card = CARDS.get(id)
+    if card is not None and card.check is not None:
+        return card
+    if card is not None:
+        raise ValueError(f"{id} is a {card.kind}; it has no formula to check")
+    parts = [other for other in CARDS if CARDS[other].row == id]
+    if parts:
+        raise ValueError(f"{id} has several parts; name one: {', '.join(parts)}")
+    raise ValueError(f"no card {id!r}{_near(id, CARDS)}")
+
+
+def find_cards(query: str) -> list[str]:
+    """IDs that a query selects: an ID, a row, a topic (POST), a misprint (ERR-18), a kind, a file.
+
+    Raises ValueError with the near names where there is none.
+    """
+    wanted = query.upper()
+    by_row = [c.id for c in CARDS.values() if wanted in (c.id.upper(), c.row.upper(), c.topic.upper())]
+    if by_row:
+        return by_row
+    lower = query.lower()
+    chosen = [
+        c.id
+        for c in CARDS.values()
+        if any(wanted in (w.id.upper(), w.id.partition("/")[0].upper()) for w in c.wrong)
+        or lower in (c.kind, c.module.rpartition(".")[2], c.evidence)
+    ]
+    if not chosen:
+        known = [*dict.fromkeys(c.topic for c in CARDS.values()), *CARDS]
+        raise ValueError(f"no card {query!r}{_near(query, known)}")
+    return chosen
+
+
+def _near(name: str, known: Any) -> str:
+    near = difflib.get_close_matches(name, list(known), 3, 0.5) or difflib.get_close_matches(
+        name.upper(), list(known), 3, 0.5
+    )
+    return f"; did you mean {', '.join(near)}?" if near else ""

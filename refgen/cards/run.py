@@ -1,0 +1,222 @@
+"""Verifying cards: one card, many cards in two processes, and a function of the user's own."""
+
+from __future__ import annotations
+
+import multiprocessing
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from scipy.special import ndtri
+
+from refgen.cards.card import CARDS, Card, Wrong
+from refgen.cards.judge import Verdict, in_precision
+from refgen.cards.load import find_card, load_cards, load_function
+from refgen.cards.search import counterexample, worst_case
+
+__all__ = ["CheckError", "check", "summary", "verify", "verify_all", "z_limit"]
+
+# How many inputs a counterexample may be shrunk through: enough to read well in a run over all cards.
+_SHORT = 150
+
+
+def z_limit(statistics: int, chance: float = 1e-4) -> float:
+    """The |z| that a correct Monte Carlo check exceeds with that chance, over all its statistics together.
+
+    >>> round(z_limit(1), 2), round(z_limit(20), 2)
+    (3.89, 4.56)
+    """
+    return float(-ndtri(chance / (2 * statistics)))
+
+
+def verify(
+    card: Card,
+    *,
+    formula: Callable[..., Any] | None = None,
+    examples: int | None = None,
+    random_seed: int = 0,
+    precision: str = "float64",
+    shrinks: int | None = _SHORT,
+) -> dict[str, Any]:
+    """Check one card and try its wrong forms; the report is plain JSON.
+
+    formula: the user's own function in place of the library's; the wrong forms are then left out.
+    """
+    start = time.perf_counter()
+    report: dict[str, Any] = {
+        "id": card.id,
+        "title": card.title,
+        "evidence": f"{card.evidence}: {card.how}",
+        "worst_error": 0.0,
+        "tolerance": card.tolerance,
+        "status": "pass",
+        "formula": card.formula_name,
+        "seconds": 0.0,
+        "kind": card.kind,
+        "rejects": [],
+    }
+    if card.check is None:
+        return report
+    assert card.formula is not None
+    if precision == "float32":
+        card = replace(card, tolerance=card.tolerance32 or card.tolerance)
+        card = replace(card, reject_at=max(card.reject_at, 10 * card.tolerance))
+        report["tolerance"] = card.tolerance
+    own: Callable[..., Any] = formula or card.formula
+    tested = in_precision(own, precision) if card.tolerance32 is not None else own
+    verdict, inputs = worst_case(card, tested, examples=examples, random_seed=random_seed)
+    report["worst_error"] = _finite(verdict.error)
+    if formula is not None:
+        report["formula"] = f"{formula.__module__}:{formula.__qualname__}"
+    if not verdict.error <= card.tolerance:
+        smallest = counterexample(card, tested, card.tolerance, shrinks=shrinks, random_seed=random_seed)
+        report["status"] = "fail"
+        report["failure"] = _shown(*(smallest or (verdict, inputs)))
+    elif formula is None:
+        report["rejects"] = [_reject(card, wrong, precision, shrinks, random_seed) for wrong in card.wrong]
+        if not all(r["rejected"] for r in report["rejects"]):
+            report["status"] = "fail"
+    report["seconds"] = round(time.perf_counter() - start, 4)
+    return report
+
+
+def _reject(
+    card: Card, wrong: Wrong, precision: str, shrinks: int | None, random_seed: int
+) -> dict[str, Any]:
+    tested = in_precision(wrong.formula, precision) if card.tolerance32 is not None else wrong.formula
+    shown = counterexample(card, tested, card.reject_at, shrinks=shrinks, random_seed=random_seed)
+    report: dict[str, Any] = {"id": wrong.id, "kind": wrong.kind, "rejected": False, "error": None}
+    report["counterexample"] = None
+    if shown is None:
+        report["note"] = f"no input gives an error above {card.reject_at:.1g}"
+    elif shown[0].fault or shown[0].note.startswith("raised"):
+        report["note"] = shown[
+            0
+        ].note  # a wrong form that cannot be run is a fault of the card, not a rejection
+    else:
+        report.update(rejected=True, error=_finite(shown[0].error), counterexample=_shown(*shown))
+    return report
+
+
+def _shown(verdict: Verdict, inputs: dict[str, Any]) -> dict[str, Any]:
+    from refgen.cards.judge import plain
+
+    shown = {"inputs": plain(inputs), "printed": verdict.claimed, "correct": verdict.derived}
+    return shown | ({"note": verdict.note} if verdict.note else {})
+
+
+def _finite(error: float) -> float | None:
+    return float(error) if np.isfinite(error) else None
+
+
+def _verify_by_id(job: tuple[str, str | None, dict[str, Any]]) -> dict[str, Any]:
+    id, own, options = job
+    return verify(CARDS[id], formula=load_function(own) if own else None, **options)
+
+
+def verify_all(
+    ids: Sequence[str],
+    *,
+    own: dict[str, str] | None = None,
+    files: Sequence[str] = (),
+    processes: int = 2,
+    **options: Any,
+) -> Iterator[dict[str, Any]]:
+    """The reports of those cards, as they are finished; the slowest kinds are started first.
+
+    own: 'module:function' of the user by card ID. files: Python files of cards, for the workers to load.
+    options: as for `verify`. A definition passes when the cards that show it pass; they are run if need be.
+    """
+    own = own or {}
+    needed = [shown for id in ids for shown in CARDS[id].shown_by if shown in CARDS]
+    run = [id for id in dict.fromkeys([*ids, *needed]) if CARDS[id].check is not None]
+    run.sort(key=lambda id: CARDS[id].evidence not in ("monte carlo", "quadrature", "order"))
+    jobs = [(id, own.get(id), options) for id in run]
+    passed: dict[str, bool] = {}
+    for report in _run(jobs, files, processes):
+        passed[report["id"]] = report["status"] == "pass"
+        if report["id"] in ids:
+            yield report
+    for id in ids:
+        if CARDS[id].check is None:
+            report = verify(CARDS[id])
+            failed = _failed(id, passed, set())
+            if failed:
+                report["status"] = "fail"
+                report["failure"] = {"note": f"shown by {', '.join(failed)}, which fails or is not there"}
+            yield report
+
+
+def _failed(id: str, passed: dict[str, bool], seen: set[str]) -> list[str]:
+    """What a definition rests on and does not pass; names with '::' or a dot are tests, which pytest runs."""
+    seen.add(id)
+    failed = []
+    for shown in CARDS[id].shown_by:
+        if "::" in shown or shown.startswith(("EXP-", "experiments")):
+            continue
+        if shown not in CARDS:
+            failed.append(shown)
+        elif CARDS[shown].check is None:
+            failed += [] if shown in seen else _failed(shown, passed, seen)
+        elif not passed.get(shown, True):
+            failed.append(shown)
+    return failed
+
+
+def _run(
+    jobs: list[tuple[str, str | None, dict[str, Any]]], files: Sequence[str], processes: int
+) -> Iterator[dict[str, Any]]:
+    if processes < 2 or len(jobs) < 4:
+        yield from map(_verify_by_id, jobs)
+        return
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(processes, context, initializer=load_cards, initargs=(tuple(files),)) as pool:
+        try:
+            for done in as_completed([pool.submit(_verify_by_id, job) for job in jobs]):
+                yield done.result()
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+def summary(reports: Iterable[dict[str, Any]], seconds: float) -> dict[str, Any]:
+    """Counts over the reports; `misprints` counts all wrong forms, mutants too, `rejected` those caught."""
+    reports = list(reports)
+    rejects = [r for report in reports for r in report["rejects"]]
+    passed = sum(report["status"] == "pass" for report in reports)
+    return {
+        "cards": len(reports),
+        "passed": passed,
+        "failed": len(reports) - passed,
+        "misprints": len(rejects),
+        "rejected": sum(r["rejected"] for r in rejects),
+        "seconds": round(seconds, 2),
+    }
+
+
+class CheckError(AssertionError):
+    """The function disagrees with the card; the message shows the smallest counterexample."""
+
+
+def check(
+    id: str, function: Callable[..., Any], *, examples: int | None = None, random_seed: int = 0
+) -> dict[str, Any]:
+    """Check one's own function against a card, for use in one's own tests.
+
+    Returns the report of `refgen verify`. Raises CheckError (an AssertionError) with the smallest
+    counterexample where the function is wrong, ValueError where there is no such card.
+
+    >>> import refgen
+    >>> refgen.check("GAU-7", lambda A, B, x: A * (x - B / (2 * A)) ** 2)["status"]
+    'pass'
+    """
+    load_cards(())
+    report = verify(find_card(id), formula=function, examples=examples, random_seed=random_seed, shrinks=None)
+    if report["status"] == "fail":
+        from refgen.cards.text import counterexample_line
+
+        raise CheckError(f"{id}: {counterexample_line(report['failure'], wrong='yours')}")
+    return report

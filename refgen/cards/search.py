@@ -1,0 +1,119 @@
+"""Searching a card's inputs: for the worst error of a formula, and for the smallest input that refutes it."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable
+from random import Random
+from typing import Any
+
+import numpy as np
+from hypothesis import HealthCheck, Phase, find, given, seed, settings, target
+from hypothesis import strategies as st
+from hypothesis.errors import NoSuchExample
+
+from refgen.cards.card import Card
+from refgen.cards.judge import Verdict, judge
+
+__all__ = ["counterexample", "worst_case"]
+
+_QUIET: dict[str, Any] = {
+    "database": None,
+    "deadline": None,
+    "suppress_health_check": list(HealthCheck),
+    "print_blob": False,
+}
+
+
+def worst_case(
+    card: Card, formula: Callable[..., Any], *, examples: int | None = None, random_seed: int = 0
+) -> tuple[Verdict, dict[str, Any]]:
+    """The largest error over the drawn inputs, towards which the search is steered, and where it was."""
+    worst: list[tuple[Verdict, dict[str, Any]]] = []
+
+    def examine(inputs: dict[str, Any]) -> float:
+        verdict = judge(card, formula, inputs)
+        if not worst or verdict.error > worst[0][0].error or (verdict.fault and not worst[0][0].fault):
+            worst[:] = [(verdict, inputs)]
+        return verdict.error
+
+    if not card.given:
+        for case in card.cases:
+            examine(case)
+        return worst[0]
+
+    @seed(random_seed)
+    @settings(max_examples=examples or card.examples, phases=(Phase.generate, Phase.target), **_QUIET)
+    @given(st.one_of(*card.given))
+    def steered(inputs: dict[str, Any]) -> None:
+        error = examine(inputs)
+        if np.isfinite(error):
+            target(error)
+
+    steered()
+    return worst[0]
+
+
+class _Enough(KeyboardInterrupt):
+    """Raised inside Hypothesis to end a search whose budget is used up."""
+
+
+def counterexample(
+    card: Card,
+    formula: Callable[..., Any],
+    threshold: float,
+    *,
+    examples: int = 400,
+    shrinks: int | None = None,
+    random_seed: int = 0,
+) -> tuple[Verdict, dict[str, Any]] | None:
+    """The smallest inputs on which the error exceeds the threshold, or None.
+
+    The rungs of the card (dimension 1, 2, ...) are searched one after the other, so the first hit is on
+    the lowest. A finite error is preferred to one where the values cannot be compared: it has two numbers.
+    examples: for each rung. shrinks: how many inputs may be tried after the first hit; None for no limit.
+    """
+    if not card.given:
+        hits = [(v, c) for c in card.cases if (v := judge(card, formula, c)).error > threshold]
+        return min(hits, key=lambda hit: not np.isfinite(hit[0].error), default=None)
+    not_finite = None
+    for rung in card.given:
+        found = _smallest(card, rung, formula, threshold, examples, shrinks, random_seed)
+        if found is not None and np.isfinite(found[0].error):
+            return found
+        not_finite = not_finite or found
+    return not_finite
+
+
+def _smallest(
+    card: Card,
+    rung: st.SearchStrategy[dict[str, Any]],
+    formula: Callable[..., Any],
+    threshold: float,
+    examples: int,
+    shrinks: int | None,
+    random_seed: int,
+) -> tuple[Verdict, dict[str, Any]] | None:
+    best: list[tuple[Verdict, dict[str, Any]]] = []
+    other: list[tuple[Verdict, dict[str, Any]]] = []
+    tried = 0
+
+    def refutes(inputs: dict[str, Any]) -> bool:
+        nonlocal tried
+        tried += bool(best)
+        if shrinks is not None and tried > shrinks:
+            raise _Enough
+        verdict = judge(card, formula, inputs)
+        if not verdict.error > threshold:
+            return False
+        (best if np.isfinite(verdict.error) else other)[:] = [(verdict, inputs)]
+        return bool(np.isfinite(verdict.error))
+
+    with contextlib.suppress(NoSuchExample, _Enough):
+        find(
+            rung,
+            refutes,
+            random=Random(random_seed),
+            settings=settings(max_examples=examples, phases=(Phase.generate, Phase.shrink), **_QUIET),
+        )
+    return best[0] if best else other[0] if other else None

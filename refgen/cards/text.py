@@ -1,0 +1,135 @@
+"""Cards, reports and counterexamples as lines for a terminal, 100 columns wide."""
+
+from __future__ import annotations
+
+import inspect
+import textwrap
+from typing import Any
+
+from refgen.cards.card import Card, where
+
+__all__ = ["card_page", "counterexample_line", "misprint_page", "number", "report_lines"]
+
+WIDTH = 100
+
+
+def number(value: Any) -> str:
+    """A number as short as it can be read; lists elementwise; yes and no for predicates."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:.4g}" if abs(value) < 1e16 else f"{value:.3g}"
+    if isinstance(value, list):
+        if len(value) > 12:
+            return f"[{', '.join(map(number, value[:5]))}, ... {len(value)} values]"
+        return f"[{', '.join(map(number, value))}]"
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{k}={number(v)}" for k, v in value.items()) + "}"
+    return str(value)
+
+
+def counterexample_line(shown: dict[str, Any], wrong: str = "printed") -> str:
+    """'alpha_t=0.5, x_t=1: printed 0.236, correct 0.330', or what was raised where."""
+    inputs = ", ".join(f"{k}={number(v)}" for k, v in shown.get("inputs", {}).items())
+    note = shown.get("note", "")
+    if shown.get("printed") is None:
+        return f"{inputs}: {note}" if inputs else note
+    line = f"{inputs}: {wrong} {number(shown['printed'])}, correct {number(shown['correct'])}"
+    return f"{line} ({note})" if note else line
+
+
+def report_lines(report: dict[str, Any], *, verbose: bool = False) -> list[str]:
+    """One line for the card; more where something is wrong, or with verbose for each wrong form."""
+    worst = report["worst_error"]
+    compared = f"{'inf' if worst is None else f'{worst:.0e}'} / {report['tolerance']:.0e}"
+    if report["kind"] in ("definition", "experiment", "reported"):
+        compared = report["kind"]
+    elif report["kind"] == "claim":
+        compared = "claim"
+    caught, forms = sum(r["rejected"] for r in report["rejects"]), len(report["rejects"])
+    rejects = f"rejects {caught}" + (f" of {forms}" if caught < forms else "") if forms else ""
+    evidence = report["evidence"].partition(":")[0]
+    mark = "pass" if report["status"] == "pass" else "FAIL"
+    title = textwrap.shorten(report["title"], 45, placeholder=" ..")
+    lines = [f"{mark}  {report['id']:<17}{title:<46}{evidence:<12}{compared:>13}  {rejects}".rstrip()]
+    if "failure" in report:
+        lines += _wrapped("      ", counterexample_line(report["failure"], wrong="claimed"))
+    for reject in report["rejects"]:
+        if not reject["rejected"]:
+            lines += _wrapped("      ", f"DOES NOT REJECT {reject['id']}: {reject.get('note', '')}")
+        elif verbose:
+            lines += _wrapped(
+                "      ", f"rejects {reject['id']}: {counterexample_line(reject['counterexample'])}"
+            )
+    return lines
+
+
+def _wrapped(indent: str, text: str) -> list[str]:
+    return textwrap.wrap(
+        text, WIDTH, initial_indent=indent, subsequent_indent=indent + "  ", break_on_hyphens=False
+    )
+
+
+def _field(name: str, value: str) -> list[str]:
+    return (
+        textwrap.wrap(value, WIDTH, initial_indent=f"  {name:<11}", subsequent_indent=" " * 13)
+        if value
+        else []
+    )
+
+
+def card_page(card: Card) -> list[str]:
+    """A card whole: statement, source, the call with its shapes, evidence, and the wrong forms it rejects."""
+    lines = [f"{card.id}  {card.title}", ""]
+    lines += _field("states", card.latex)
+    lines += _field("sources", "; ".join(map(str, card.sources)))
+    lines += _field("kind", card.kind)
+    evidence = card.how if card.evidence == "cards" else f"{card.evidence}: {card.how}"
+    lines += _field("evidence", evidence)
+    if card.check is not None:
+        assert card.formula is not None
+        bound = "relative" if card.relative else "absolute"
+        lines += _field("tolerance", f"{card.tolerance:.1g} ({bound}); wrong from {card.reject_at:.1g}")
+        lines += _field("derived in", where(card.check))
+        lines += _field("formula", f"{card.formula_name}  ({where(card.formula)})")
+        try:
+            signature = str(inspect.signature(card.formula)).replace("'", "")
+        except (TypeError, ValueError):
+            signature = "(...)"
+        lines += ["", f"  {card.formula.__name__}{_bare(signature)}"]
+        lines += textwrap.indent(inspect.getdoc(card.formula) or "", "    ").splitlines()
+        if card.id.count("/") <= 1 and card.formula.__name__.isidentifier():
+            lines += [
+                "",
+                f"  check yours: refgen verify --formula {card.id}=file.py:{card.formula.__name__}",
+            ]
+    for wrong in card.wrong:
+        lines += ["", f"  rejects {wrong.id} ({wrong.kind})"]
+        lines += ["  " + line for line in _field("printed", wrong.printed) + _field("correct", wrong.correct)]
+        lines += ["  " + line for line in _field("why", wrong.why)]
+        lines += ["  " + line for line in _field("source", str(wrong.source or ""))]
+    return lines
+
+
+def _bare(signature: str) -> str:
+    """The signature without annotations: (x_t, x_0, alpha_t, alpha_bar_s)."""
+    arguments = signature.partition(" -> ")[0].strip("()")
+    return f"({', '.join(a.partition(':')[0].strip() for a in arguments.split(', '))})" if arguments else "()"
+
+
+def misprint_page(card: Card, reject: dict[str, Any]) -> list[str]:
+    """The story of one misprint: printed, correct, why, source, counterexample with both numbers."""
+    wrong = next(w for w in card.wrong if w.id == reject["id"])
+    lines = [f"{wrong.id}  rejected by {card.id}, {card.title}", ""]
+    lines += _field("printed", wrong.printed) + _field("correct", wrong.correct)
+    lines += _field("why", wrong.why) + _field("where", str(wrong.source or ""))
+    if reject["counterexample"] is not None:
+        shown = reject["counterexample"]
+        inputs = ", ".join(f"{k}={number(v)}" for k, v in shown["inputs"].items())
+        lines += _field("smallest", inputs)
+        lines += _field("", f"printed {number(shown['printed'])}") + _field(
+            "", f"correct {number(shown['correct'])}"
+        )
+    else:
+        lines += _field("NOT", f"rejected: {reject.get('note', '')}")
+    return lines

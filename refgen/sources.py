@@ -1,0 +1,161 @@
+"""The bibliography: every source once, with its title and where it is found.
+
+A source is called with the place inside it: `HO_2020("eq. 7")` is the citation that cards carry.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+__all__ = [
+    "BAO_2022",
+    "BISHOP_2006",
+    "CS167",
+    "EFRON_2011",
+    "FIELD",
+    "HANG_2023",
+    "HO_2020",
+    "ISACHENKO",
+    "KIM",
+    "KINGMA_2021",
+    "LUO_2022",
+    "NICHOL_2021",
+    "SALIMANS_2022",
+    "SJTU",
+    "SOHL_DICKSTEIN_2015",
+    "SONG_2019",
+    "SONG_2021",
+    "SONG_NOTES",
+    "SOURCES",
+    "VINCENT_2011",
+    "Citation",
+    "Source",
+]
+
+
+@dataclass(frozen=True)
+class Citation:
+    """One place in one source."""
+
+    source: Source
+    where: str
+
+    def __str__(self) -> str:
+        return f"{self.source.short}, {self.where}" if self.where else self.source.short
+
+
+@dataclass(frozen=True)
+class Source:
+    """A paper, a lecture or a program: how it is cited in a line, its title, and where it is found."""
+
+    short: str
+    title: str
+    found: str
+
+    def __call__(self, where: str = "") -> Citation:
+        return Citation(self, where)
+
+
+SOURCES: dict[str, Source] = {}
+
+
+def _source(key: str, short: str, title: str, found: str) -> Source:
+    SOURCES[key] = Source(short, title, found)
+    return SOURCES[key]
+
+
+# The five lectures.
+KIM = _source(
+    "KIM",
+    "Kim",
+    "Kim Seung Hwan, Generative Models & Determining Trained",
+    "lecture slides, cited by slide title",
+)
+SJTU = _source(
+    "SJTU",
+    "SJTU tutorial",
+    "SJTU m.i.n, A Tutorial on Generative Models, 2024-06-07",
+    "lecture slides, cited by slide",
+)
+SONG_NOTES = _source(
+    "SONG_NOTES",
+    "Dong-A notes",
+    "Dong-A University notes on Yang Song, Diffusion and Score-Based Generative Models",
+    "lecture notes with transcript, cited by section",
+)
+ISACHENKO = _source(
+    "ISACHENKO",
+    "Isachenko",
+    "Isachenko, Deep Generative Models, lecture 14",
+    "lecture slides, cited by slide title",
+)
+CS167 = _source(
+    "CS167", "CS167", "CS167, Generative Modeling: Diffusion", "lecture slides, cited by slide title"
+)
+
+# Papers.
+HO_2020 = _source(
+    "HO_2020", "Ho et al. 2020", "Denoising Diffusion Probabilistic Models", "NeurIPS 2020, arXiv:2006.11239"
+)
+SOHL_DICKSTEIN_2015 = _source(
+    "SOHL_DICKSTEIN_2015",
+    "Sohl-Dickstein et al. 2015",
+    "Deep Unsupervised Learning using Nonequilibrium Thermodynamics",
+    "ICML 2015, arXiv:1503.03585",
+)
+LUO_2022 = _source(
+    "LUO_2022", "Luo 2022", "Understanding Diffusion Models: A Unified Perspective", "arXiv:2208.11970"
+)
+NICHOL_2021 = _source(
+    "NICHOL_2021",
+    "Nichol & Dhariwal 2021",
+    "Improved Denoising Diffusion Probabilistic Models",
+    "ICML 2021, arXiv:2102.09672",
+)
+KINGMA_2021 = _source(
+    "KINGMA_2021", "Kingma et al. 2021", "Variational Diffusion Models", "NeurIPS 2021, arXiv:2107.00630"
+)
+SALIMANS_2022 = _source(
+    "SALIMANS_2022",
+    "Salimans & Ho 2022",
+    "Progressive Distillation for Fast Sampling of Diffusion Models",
+    "ICLR 2022, arXiv:2202.00512",
+)
+BAO_2022 = _source(
+    "BAO_2022",
+    "Bao et al. 2022",
+    "Analytic-DPM: an Analytic Estimate of the Optimal Reverse Variance in Diffusion Probabilistic Models",
+    "ICLR 2022, arXiv:2201.06503",
+)
+HANG_2023 = _source(
+    "HANG_2023",
+    "Hang et al. 2023",
+    "Efficient Diffusion Training via Min-SNR Weighting Strategy",
+    "ICCV 2023, arXiv:2303.09556",
+)
+SONG_2019 = _source(
+    "SONG_2019",
+    "Song & Ermon 2019",
+    "Generative Modeling by Estimating Gradients of the Data Distribution",
+    "NeurIPS 2019, arXiv:1907.05600",
+)
+SONG_2021 = _source(
+    "SONG_2021",
+    "Song et al. 2021",
+    "Score-Based Generative Modeling through Stochastic Differential Equations",
+    "ICLR 2021, arXiv:2011.13456",
+)
+EFRON_2011 = _source("EFRON_2011", "Efron 2011", "Tweedie's Formula and Selection Bias", "JASA 106 (496)")
+VINCENT_2011 = _source(
+    "VINCENT_2011",
+    "Vincent 2011",
+    "A Connection Between Score Matching and Denoising Autoencoders",
+    "Neural Computation 23 (7)",
+)
+BISHOP_2006 = _source("BISHOP_2006", "Bishop 2006", "Pattern Recognition and Machine Learning", "Springer")
+FIELD = _source(
+    "FIELD",
+    "common slip",
+    "Slips that shipped in public programs or are often asked about",
+    "collected by refgen",
+)
