@@ -2,11 +2,52 @@ r"""Gaussians: density, divergences, sums, conditioning.                        
 
 from __future__ import annotations
 
+import math
+
 import autograd.numpy as np
 
-from refgen.formulas.elementary import Array, require_last_axis
+from refgen.formulas.elementary import Array, log, require_last_axis, sqrt
 
-__all__ = ["complete_the_square", "jensen_gap", "kl_gaussian", "reparametrise"]
+__all__ = [
+    "complete_the_square",
+    "jensen_gap",
+    "kl_gaussian",
+    "log_prob",
+    "log_prob_isotropic",
+    "reparametrise",
+]
+
+LOG_2PI = math.log(2 * math.pi)
+
+
+def log_prob(x: Array, mean: Array, cov: Array) -> Array:
+    r"""Log-density of a Gaussian, by the Cholesky factor of its covariance.           [GAU-1]
+
+    .. math:: \log\mathcal N(x;\mu,\Sigma) = -\tfrac12\big(d\ln 2\pi + \ln\det\Sigma
+              + (x-\mu)^\top\Sigma^{-1}(x-\mu)\big)
+
+    x, mean: (..., d). cov: (..., d, d), symmetric positive definite. Returns (...), in nats.
+    Raises ValueError where the last axes differ. Source: SJTU tutorial, slide 18.
+    """
+    require_last_axis(x=x, mean=mean, cov=cov)
+    root = np.linalg.cholesky(cov)
+    z = np.linalg.solve(root, (x - mean)[..., None])[..., 0]
+    log_det = 2 * np.sum(np.log(np.diagonal(root, axis1=-2, axis2=-1)), axis=-1)
+    return -0.5 * (np.shape(x)[-1] * LOG_2PI + log_det + np.sum(z**2, axis=-1))
+
+
+def log_prob_isotropic(x: Array, mean: Array, var: Array) -> Array:
+    r"""Log-density of a Gaussian with the same variance in all coordinates, or one for each.   [GAU-1]
+
+    .. math:: \log\mathcal N(x;\mu,\sigma^2I)
+              = -\tfrac d2\ln(2\pi\sigma^2) - \frac{\lVert x-\mu\rVert^2}{2\sigma^2}
+
+    x, mean: (..., d). var: > 0, broadcastable against (..., d): a number, (..., 1), or (d,). Returns (...).
+    Raises ValueError where the last axes differ.
+    """
+    require_last_axis(x=x, mean=mean)
+    z = (x - mean) / sqrt(var)
+    return -0.5 * np.sum(z**2 + (LOG_2PI + log(var)), axis=-1)
 
 
 def kl_gaussian(mean_0: Array, cov_0: Array, mean_1: Array, cov_1: Array) -> Array:
