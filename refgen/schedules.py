@@ -174,21 +174,25 @@ def from_log_snr(log_snr: np.ndarray, name: str = "log_snr") -> Schedule:
         raise ValueError(f"log_snr at t = {t} is {levels[t]:g}; it must lie in [-700, 700]")
     if len(levels) < 2:
         raise ValueError("log_snr has no level but clean data; give T >= 1 numbers")
-    for t in np.flatnonzero(~(np.diff(levels) < 0))[:1] + 1:
+    beta = snr.beta_from_log_snr(levels[1:], levels[:-1])
+    for t in np.flatnonzero(~(beta > 0))[:1] + 1:
         raise ValueError(
             f"log_snr at t = {t} is {levels[t]:g}, not below {levels[t - 1]:g} at t = {t - 1}; "
             "it must fall strictly with t, or the variance 1 - alpha_t is not positive"
         )
-    beta = snr.beta_from_log_snr(levels[1:], levels[:-1])
     log_alpha_bar = -np.logaddexp(0.0, -levels)
     log_alpha = np.where(beta < 0.5, np.log1p(-np.minimum(beta, 0.5)), np.diff(log_alpha_bar))
     return Schedule(name, np.concatenate([[0.0], beta]), np.concatenate([[0.0], log_alpha]))
 
 
-def _times(T: int, start: float, stop: float) -> np.ndarray:
-    """T numbers from start to stop; a single step takes the end, where all signal must be gone."""
+def _require_steps(T: int) -> None:
     if isinstance(T, bool) or not isinstance(T, int | np.integer) or T < 1:
         raise ValueError(f"T is {T!r}; it must be an integer >= 1")
+
+
+def _even(start: float, stop: float, T: int) -> np.ndarray:
+    """T evenly spaced numbers from start to stop; a single one is the end, where all signal must be gone."""
+    _require_steps(T)
     return np.linspace(start, stop, T) if T > 1 else np.array([stop])
 
 
@@ -199,17 +203,17 @@ def _scaled(name: str, beta: np.ndarray) -> Schedule:
 
 def linear(T: int) -> Schedule:
     """beta from 1e-4 to 0.02 in equal steps, times 1000 / T, at most 0.999. Ho et al. 2020, section 4."""
-    return _scaled("linear", _times(T, 1e-4, 0.02))
+    return _scaled("linear", _even(1e-4, 0.02, T))
 
 
 def quadratic(T: int) -> Schedule:
     """As `linear`, with sqrt(beta) in equal steps: gentler near the data. Song et al. 2021 (DDIM)."""
-    return _scaled("quadratic", _times(T, math.sqrt(1e-4), math.sqrt(0.02)) ** 2)
+    return _scaled("quadratic", _even(math.sqrt(1e-4), math.sqrt(0.02), T) ** 2)
 
 
 def sigmoid(T: int) -> Schedule:
     """As `linear`, with beta along a sigmoid from -6 to 6. Xu et al. 2022 (GeoDiff)."""
-    return _scaled("sigmoid", 1e-4 + (0.02 - 1e-4) * snr.alpha_bar_from_log_snr(_times(T, -6.0, 6.0)))
+    return _scaled("sigmoid", 1e-4 + (0.02 - 1e-4) * snr.alpha_bar_from_log_snr(_even(-6.0, 6.0, T)))
 
 
 def cosine(T: int) -> Schedule:
@@ -221,7 +225,8 @@ def cosine(T: int) -> Schedule:
     1 - f(t)/f(s) is computed as sin(b + a) sin(b - a) / cos^2 a, accurate near the data.
     Source: Nichol & Dhariwal 2021, eq. 17.
     """
-    angle = (np.concatenate([[0.0], _times(T, 1 / T if T else 0.0, 1.0)]) + 0.008) / 1.008 * (np.pi / 2)
+    _require_steps(T)
+    angle = (np.arange(T + 1) / T + 0.008) / 1.008 * (np.pi / 2)
     a, b = angle[:-1], angle[1:]
     return from_beta(np.minimum(np.sin(b + a) * np.sin(b - a) / np.cos(a) ** 2, MAX_BETA), "cosine")
 
