@@ -1,0 +1,210 @@
+"""What every distribution offers, and the doors where points and levels are checked.
+
+A distribution writes its mathematics for an array of points (n, d) in `_log_prob`, `_score`,
+`_posterior_mean` and `_posterior_cov`, each one call of a formula. This base class checks the input, works
+through it in pieces that fit the cache, and keeps shapes and precision.
+"""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from functools import cached_property
+from typing import Any
+
+import autograd.numpy as np
+from numpy import ndarray
+
+from refgen.backend import Stream
+
+__all__ = ["Distribution", "affine_parameters", "check_count", "check_level"]
+
+SMALLEST_STD = 1e-100  # its square is still a number; below, std must be exactly 0
+EXACT_IN_FLOAT32 = 8  # in more dimensions float32 squared distances lose too many digits
+
+
+class Distribution(ABC):
+    """A law on R^d whose density, score and denoiser are known exactly at every noise level.
+
+    Attributes: dim, the d; mean (d,); cov (d, d); entropy, in nats; modes, the pair of means (K, d) and
+    weights (K,) of well separated modes, or None. Objects never change, and their arrays are float64.
+
+    Methods take points x of shape (..., d), float64 or float32, and answer in the same precision. They raise
+    ValueError for another last axis, and where the law has no density or no score.
+    """
+
+    dim: int
+
+    @property
+    @abstractmethod
+    def mean(self) -> ndarray:
+        """The mean, (d,)."""
+
+    @property
+    @abstractmethod
+    def cov(self) -> ndarray:
+        """The covariance, (d, d)."""
+
+    @property
+    def modes(self) -> tuple[ndarray, ndarray] | None:
+        """Means (K, d) and weights (K,) of the modes, where the law has well separated ones."""
+        return None
+
+    @abstractmethod
+    def sample(self, rng: Stream, n: int) -> ndarray:
+        """n independent points, (n, d) float64, drawn from rng alone. Raises ValueError for n < 0."""
+
+    @abstractmethod
+    def diffused(self, signal: float, std: float) -> Distribution:
+        """The exact law of signal x_0 + std eps.                                          [FWD-11]
+
+        signal, std: finite numbers >= 0, not both 0 (ValueError).
+        """
+
+    @abstractmethod
+    def affine(self, shift: Any, scale: Any) -> Distribution:
+        """The exact law of (x - shift) / scale. shift, scale > 0: numbers or (d,) (ValueError)."""
+
+    @abstractmethod
+    def _entropy(self) -> tuple[float, float]: ...
+
+    @cached_property
+    def _entropy_and_error(self) -> tuple[float, float]:
+        return self._entropy()
+
+    @property
+    def entropy(self) -> float:
+        """Differential entropy -E[log p(x)] in nats: the floor of any negative log-likelihood.
+
+        In closed form, or by quadrature in one or two dimensions; elsewhere by Monte Carlo from a fixed
+        stream. `entropy_error` says how far off it can be. -inf for a law of points.
+        """
+        return self._entropy_and_error[0]
+
+    @property
+    def entropy_error(self) -> float:
+        """0 for a closed form, 1e-6 for a quadrature, or one standard error of a Monte Carlo mean."""
+        return self._entropy_and_error[1]
+
+    def log_prob(self, x: Any) -> ndarray:
+        """Log-density in nats at x (..., d), as (...); -inf where the density is zero."""
+        return self._each(self._log_prob, x)
+
+    def score(self, x: Any) -> ndarray:
+        """Gradient of the log-density at x (..., d), as (..., d)."""
+        return self._each(self._score, x)
+
+    def posterior_mean(self, x_t: Any, signal: Any, std: Any) -> ndarray:
+        """E[x_0 | x_t], the exact denoiser, for this law as that of x_0.          [FWD-11, TWE-2]
+
+        x_t: (..., d). signal, std: numbers >= 0, not both 0; or arrays broadcastable against (n, 1), where
+        x_t is (n, d). At std 0 it is x_t / signal. Returns the shape of x_t.
+        """
+        return self._at_levels(self._posterior_mean, lambda x, signal: x / signal, x_t, signal, std)
+
+    def posterior_cov(self, x_t: Any, signal: Any, std: Any) -> ndarray:
+        """Cov[x_0 | x_t], (..., d, d); arguments as for `posterior_mean`. Zero at std 0.  [TWE-4]"""
+        return self._at_levels(
+            self._posterior_cov, lambda x, signal: np.zeros((*x.shape, self.dim), x.dtype), x_t, signal, std
+        )
+
+    def standardised(self) -> tuple[Distribution, ndarray, ndarray]:
+        """This law with mean 0 and variance 1 in each coordinate, and the shift (d,) and scale (d,) back.
+
+        x = shift + scale * (standardised x). A coordinate that is constant is moved to 0 and not scaled.
+        """
+        shift, scale = self.mean, np.sqrt(np.diag(self.cov))
+        scale = np.where(scale > 1e-12 * np.abs(shift), scale, 1.0)
+        return self.affine(shift, scale), shift, scale
+
+    # What a distribution writes, for points (n, d) of one precision.
+
+    @abstractmethod
+    def _log_prob(self, x: ndarray) -> ndarray: ...
+
+    @abstractmethod
+    def _score(self, x: ndarray) -> ndarray: ...
+
+    @abstractmethod
+    def _posterior_mean(self, x_t: ndarray, signal: float, std: float) -> ndarray: ...
+
+    @abstractmethod
+    def _posterior_cov(self, x_t: ndarray, signal: float, std: float) -> ndarray: ...
+
+    @property
+    @abstractmethod
+    def _rows(self) -> int:
+        """How many points to work on at a time."""
+
+    def _each(self, function: Callable[[ndarray], ndarray], x: Any) -> ndarray:
+        """function over the points of x (..., d), a piece at a time, in the precision of x."""
+        x = self._checked(x)
+        narrow = x.dtype == np.float32
+        points = np.reshape(x, (math.prod(x.shape[:-1]), self.dim))
+        if narrow and self.dim > EXACT_IN_FLOAT32:
+            points = points.astype(np.float64)
+        starts = range(0, max(len(points), 1), self._rows)
+        pieces = [function(points[start : start + self._rows]) for start in starts]
+        result = pieces[0] if len(pieces) == 1 else np.concatenate(pieces)
+        result = result.astype(np.float32) if narrow else result
+        return np.reshape(result, (*x.shape[:-1], *result.shape[1:]))
+
+    def _at_levels(self, noisy: Callable, clean: Callable, x_t: Any, signal: Any, std: Any) -> ndarray:
+        """noisy(x, signal, std) at every level, and clean(x, signal) where std is 0."""
+        if np.ndim(signal) == 0 and np.ndim(std) == 0:
+            s, sigma = check_level(signal, std)
+            if sigma == 0:
+                return self._each(lambda x: clean(x, s), x_t)
+            return self._each(lambda x: noisy(x, s, sigma), x_t)
+        x_t = self._checked(x_t)
+        levels = np.stack([np.broadcast_to(a, (len(x_t), 1))[:, 0] for a in (signal, std)], axis=1)
+        distinct, which = np.unique(levels, axis=0, return_inverse=True)
+        order = np.argsort(which, kind="stable")
+        groups = np.split(order, np.cumsum(np.bincount(which, minlength=len(distinct)))[:-1])
+        parts = [self._at_levels(noisy, clean, x_t[rows], *distinct[i]) for i, rows in enumerate(groups)]
+        return np.concatenate(parts)[np.argsort(order)]
+
+    def _checked(self, x: Any) -> Any:
+        if not hasattr(x, "dtype"):
+            x = np.array(x, dtype=np.float64)
+        if x.dtype not in (np.float32, np.float64):
+            x = x.astype(np.float64)
+        if x.ndim == 0 or x.shape[-1] != self.dim:
+            raise ValueError(
+                f"x has shape {tuple(x.shape)}; its last axis must be the dimension of the law, {self.dim}"
+            )
+        return x
+
+
+def check_level(signal: Any, std: Any) -> tuple[float, float]:
+    """The level as two Python floats. Raises ValueError unless both are finite, >= 0 and not both 0."""
+    for name, value in (("signal", signal), ("std", std)):
+        if np.ndim(value) != 0 or not math.isfinite(value) or value < 0:
+            raise ValueError(f"{name} is {value!r}; it must be a finite number >= 0")
+    signal, std = float(signal), float(std)
+    if signal == 0 and std == 0:
+        raise ValueError("signal and std are both 0; at least one must be positive")
+    if 0 < std < SMALLEST_STD:
+        raise ValueError(f"std is {std!r}; it must be 0 or at least {SMALLEST_STD}")
+    return signal, std
+
+
+def affine_parameters(shift: Any, scale: Any, dim: int) -> tuple[ndarray, ndarray]:
+    """shift and scale as float64 (d,). Raises ValueError for another shape, NaN, infinity, scale <= 0."""
+    vectors = []
+    for name, value in (("shift", shift), ("scale", scale)):
+        vector = np.array(value, dtype=np.float64)
+        if vector.shape not in ((), (1,), (dim,)) or not np.all(np.isfinite(vector)):
+            raise ValueError(f"{name} is {value!r}; it must be a finite number, or {dim} of them")
+        vectors.append(np.ones(dim) * vector)
+    if not np.all(vectors[1] > 0):
+        raise ValueError(f"scale is {scale!r}; it must be positive")
+    return vectors[0], vectors[1]
+
+
+def check_count(n: int) -> int:
+    """n as an int. Raises ValueError unless it is a whole number >= 0."""
+    if isinstance(n, bool) or not hasattr(n, "__index__") or n < 0:
+        raise ValueError(f"n is {n!r}; it must be a whole number >= 0")
+    return int(n)

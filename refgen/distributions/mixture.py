@@ -1,0 +1,201 @@
+"""Gaussian mixtures, and the named ones: a ring, a grid, and the two Gaussians of the NCSN paper."""
+
+from __future__ import annotations
+
+import math
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from refgen.backend import Stream
+from refgen.distributions import entropy
+from refgen.distributions.base import Distribution, affine_parameters, check_count, check_level
+from refgen.formulas import mixture
+
+__all__ = ["GaussianMixture", "grid", "ring", "two_gaussians"]
+
+Parameters = tuple[np.ndarray, np.ndarray, np.ndarray]
+
+CACHE = 2**16  # numbers that fit beside each other in a core's cache
+SEPARATED = 6.0  # means this many standard deviations apart are modes of their own
+
+
+class GaussianMixture(Distribution):
+    """A mixture of K Gaussians, with full covariances or with one diagonal covariance that all share.
+
+    means: (K, d). covs: (K, d, d) symmetric positive definite; or a variance, () or (d,), shared by all.
+    weights: (K,), > 0, divided by their sum; equal where None. Raises ValueError for anything else.
+
+    >>> GaussianMixture([[-1.0, 0.0], [1.0, 0.0]], 0.25).log_prob([[0.0, 0.0]]).round(4)
+    array([-2.4516])
+    """
+
+    def __init__(self, means: Any, covs: Any, weights: Any = None):
+        self.means = _array("means", means, 2)
+        if self.means.size == 0:
+            raise ValueError(f"means has shape {self.means.shape}; it needs at least one row and one column")
+        count, self.dim = self.means.shape
+        self.covs = _covariances(covs, count, self.dim)
+        self.weights = _weights(weights, count)
+        for array in (self.means, self.covs, self.weights):
+            array.setflags(write=False)
+        self._by_dtype: dict[Any, Parameters] = {}
+
+    def __repr__(self) -> str:
+        kind = "full covariances" if self.covs.ndim == 3 else "shared variance"
+        return f"{type(self).__name__}(K={len(self.means)}, d={self.dim}, {kind})"
+
+    @cached_property
+    def mean(self) -> np.ndarray:
+        return mixture.mean(self.weights, self.means)
+
+    @cached_property
+    def cov(self) -> np.ndarray:
+        return mixture.cov(self.weights, self.means, self.covs)
+
+    @cached_property
+    def component_stds(self) -> np.ndarray:
+        """The largest standard deviation of each component in any direction, (K,)."""
+        if self.covs.ndim == 3:
+            return np.sqrt(np.linalg.eigvalsh(self.covs)[:, -1])
+        return np.full(len(self.means), math.sqrt(self.covs.max()))
+
+    @cached_property
+    def modes(self) -> tuple[np.ndarray, np.ndarray] | None:
+        """Means and weights, where there are two to a hundred means, all six standard deviations apart."""
+        count = len(self.means)
+        if not 2 <= count <= 100 or not self._has_density:
+            return None
+        apart = np.sqrt(mixture.squared_distances(self.means, self.means))
+        apart[np.diag_indices(count)] = np.inf
+        return (self.means, self.weights) if apart.min() >= SEPARATED * self.component_stds.max() else None
+
+    def sample(self, rng: Stream, n: int) -> np.ndarray:
+        n = check_count(n)
+        ends = np.cumsum(self.weights)
+        which = np.searchsorted(ends / ends[-1], rng.uniform(n), side="right")
+        if not self._has_density:
+            return self.means[which]
+        noise = rng.normal(n, self.dim)
+        if self.covs.ndim == 3:
+            for k, root in enumerate(np.linalg.cholesky(self.covs)):
+                rows = which == k
+                noise[rows] = noise[rows] @ root.T
+        else:
+            noise *= np.sqrt(self.covs)
+        noise += self.means[which]
+        return noise
+
+    def diffused(self, signal: float, std: float) -> GaussianMixture:
+        signal, std = check_level(signal, std)
+        means = mixture.diffused_means(self.means, signal)
+        return GaussianMixture(means, mixture.diffused_covs(self.covs, signal, std), self.weights)
+
+    def affine(self, shift: Any, scale: Any) -> GaussianMixture:
+        shift, scale = affine_parameters(shift, scale, self.dim)
+        squares = scale[:, None] * scale if self.covs.ndim == 3 else scale**2
+        return GaussianMixture((self.means - shift) / scale, self.covs / squares, self.weights)
+
+    def _entropy(self) -> tuple[float, float]:
+        if not self._has_density:
+            return -math.inf, 0.0
+        return entropy.of_mixture(self)
+
+    def _log_prob(self, x: np.ndarray) -> np.ndarray:
+        return mixture.log_prob(x, *self._parameters(x, density=True))
+
+    def _score(self, x: np.ndarray) -> np.ndarray:
+        return mixture.score(x, *self._parameters(x, density=True))
+
+    def _posterior_mean(self, x_t: np.ndarray, signal: float, std: float) -> np.ndarray:
+        return mixture.posterior_mean(x_t, *self._parameters(x_t), signal, std)
+
+    def _posterior_cov(self, x_t: np.ndarray, signal: float, std: float) -> np.ndarray:
+        return mixture.posterior_cov(x_t, *self._parameters(x_t), signal, std)
+
+    @property
+    def _has_density(self) -> bool:
+        return bool(self.covs.ndim == 3 or self.covs.min() > 0)
+
+    @property
+    def _rows(self) -> int:
+        width = self.dim * 16 if self.covs.ndim == 3 else 1
+        return max(1, CACHE * width // self.means.size)
+
+    def _parameters(self, x: np.ndarray, density: bool = False) -> Parameters:
+        """weights, means and covs in the precision of x."""
+        if density and not self._has_density:
+            raise ValueError(
+                "a law of points has no density and no score at std 0; ask diffused(signal, std)"
+            )
+        if x.dtype not in self._by_dtype:
+            weights, means, covs = (a.astype(x.dtype) for a in (self.weights, self.means, self.covs))
+            self._by_dtype[x.dtype] = weights, means, covs
+        return self._by_dtype[x.dtype]
+
+
+def two_gaussians() -> GaussianMixture:
+    """0.8 N((5, 5), I) + 0.2 N((-5, -5), I). Source: Song & Ermon 2019, section 3.2.2."""
+    return GaussianMixture([[5.0, 5.0], [-5.0, -5.0]], 1.0, [0.8, 0.2])
+
+
+def ring() -> GaussianMixture:
+    """Eight Gaussians on a circle, radius 4 and std 0.5, both over 1.414. Source: Grathwohl et al. 2019."""
+    angle = 2 * np.pi * np.arange(8) / 8
+    return GaussianMixture(4 / 1.414 * np.stack([np.cos(angle), np.sin(angle)], 1), (0.5 / 1.414) ** 2)
+
+
+def grid() -> GaussianMixture:
+    """Twenty-five Gaussians of std 0.2 on a square grid of step 2, from -4 to 4."""
+    line = np.arange(-4.0, 5.0, 2.0)
+    return GaussianMixture(np.stack(np.meshgrid(line, line), -1).reshape(-1, 2), 0.2**2)
+
+
+def _array(name: str, value: Any, ndim: int) -> np.ndarray:
+    try:
+        array = np.array(value, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise ValueError(f"{name} is not an array of numbers with rows of equal length") from None
+    if array.ndim != ndim:
+        raise ValueError(f"{name} has shape {array.shape}; it must have {ndim} axes")
+    if not np.all(np.isfinite(array)):
+        raise ValueError(f"{name} holds a NaN or an infinity; all numbers must be finite")
+    return array
+
+
+def _short(value: Any) -> str:
+    """One short line that shows a value."""
+    return " ".join(repr(value).split())[:60]
+
+
+def _weights(weights: Any, count: int) -> np.ndarray:
+    if weights is None:
+        return np.full(count, 1 / count)
+    array = _array("weights", weights, 1)
+    if array.shape != (count,) or not np.all(array > 0):
+        raise ValueError(
+            f"weights is {_short(weights)}; it must be {count} positive numbers, one a component"
+        )
+    return array / array.sum()
+
+
+def _covariances(covs: Any, count: int, dim: int) -> np.ndarray:
+    array = _array("covs", covs, np.ndim(covs))
+    if array.ndim < 2 and array.shape in ((), (dim,)):
+        array = np.broadcast_to(array, (dim,)).copy()
+        if array.min() < 0 or (array.min() == 0 < array.max()):
+            raise ValueError(
+                f"covs is {_short(covs)}; a shared variance is positive, or 0 throughout for points"
+            )
+        return array
+    if array.shape != (count, dim, dim):
+        raise ValueError(
+            f"covs has shape {array.shape}; it must be {(count, dim, dim)}, "
+            f"or () or {(dim,)} for a shared variance"
+        )
+    if not np.allclose(array, np.swapaxes(array, 1, 2), rtol=0, atol=1e-10 * np.abs(array).max()):
+        raise ValueError("covs holds a matrix that is not symmetric; covariances are symmetric")
+    if np.linalg.eigvalsh(array).min() <= 0:
+        raise ValueError("covs holds a matrix with an eigenvalue <= 0; covariances are positive definite")
+    return array
