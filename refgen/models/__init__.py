@@ -1,0 +1,34 @@
+"""The models, by name. A model's file is imported when it is asked for."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+from dataclasses import fields
+from typing import Any
+
+__all__ = ["NAMES", "model_class", "named"]
+
+_WHERE = {"ddpm": ("refgen.models.ddpm", "DDPM")}
+
+NAMES = tuple(_WHERE)
+
+
+def model_class(name: str) -> Any:
+    """The class of that name. Raises ValueError, with the near names, where there is none."""
+    if name not in _WHERE:
+        near = difflib.get_close_matches(str(name), NAMES, cutoff=0.4) or NAMES
+        raise ValueError(f"no model {name!r}; did you mean {' or '.join(near)}?")
+    module, attribute = _WHERE[name]
+    return getattr(importlib.import_module(module), attribute)
+
+
+def named(name: str, **options: Any) -> Any:
+    """The model of that name with these hyper-parameters. Raises ValueError for a name or option there is
+    not."""
+    kind = model_class(name)
+    known = [field.name for field in fields(kind)]
+    for option in options:
+        if option not in known:
+            raise ValueError(f"model {name} has no option {option!r}; it has {', '.join(known)}")
+    return kind(**options)

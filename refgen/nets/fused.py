@@ -1,14 +1,15 @@
 """The whole network as one autograd primitive, and its inference path.
 
-Where nothing outside is being traced, the gradient is written out in NumPy and works in buffers that are used
-again. Where the gradient itself is being differentiated (Jacobian traces, gradient penalties), it falls back to
-`net.compose`, since arrays that a primitive keeps do not carry the outer trace.
+Where nothing outside is being traced, the gradient is written out in NumPy and works in buffers that are
+used again. Where the gradient itself is being differentiated (Jacobian traces, gradient penalties), it falls
+back to `net.compose`, since arrays that a primitive keeps do not carry the outer trace.
 
 With the weights halved, u = z / 2 comes straight from the matrix product, and silu(z) = u (1 + tanh u).
 """
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from typing import Any
 
@@ -60,7 +61,7 @@ def _shares(x: np.ndarray, features: np.ndarray | None) -> list[tuple]:
     if count == 1:
         return [(x, features)]
     edges = [len(x) * k // count for k in range(count + 1)]
-    rows = [slice(a, b) for a, b in zip(edges[:-1], edges[1:], strict=True)]
+    rows = [slice(a, b) for a, b in itertools.pairwise(edges)]
     shared = features is None or len(features) == 1
     return [(x[part], features if shared else features[part]) for part in rows]  # type: ignore[index]
 
@@ -163,7 +164,7 @@ defjvp_argnums(network, _network_jvp)
 
 
 def inference(net: Any, params: np.ndarray, x: np.ndarray, features: np.ndarray | None) -> np.ndarray:
-    """The output where no gradient is wanted: chunks of points, two buffers, a shared condition added once."""
+    """The output without a gradient: chunks of points, two buffers, a shared condition added once."""
     views = _halved(net, params)
     out = np.empty((len(x), net.outputs), params.dtype)
     offset = views[1]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 from typing import Any
@@ -45,7 +46,7 @@ class Layout:
     def __init__(self, shapes: Sequence[tuple[int, ...]]):
         self.shapes = tuple(tuple(shape) for shape in shapes)
         edges = np.cumsum([0, *(math.prod(shape) for shape in self.shapes)]).tolist()
-        self.spans = tuple(zip(edges[:-1], edges[1:], strict=True))
+        self.spans = tuple(itertools.pairwise(edges))
         self.size: int = edges[-1]
 
     def require(self, flat: Array) -> None:

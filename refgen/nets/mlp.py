@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from dataclasses import dataclass
 from functools import cached_property
@@ -24,9 +25,9 @@ Array = Any
 class MLP:
     """inputs (and features of a condition) -> hidden, `layers` times, with SiLU -> outputs.
 
-    `net(params, x, features)`: params is one vector of `net.size` numbers, x (n, inputs), features (n, features),
-    (1, features) where all points share one condition, or None where there are none. Returns (n, outputs) in the
-    dtype of params. Raises ValueError where a shape is another.
+    `net(params, x, features)`: params is one vector of `net.size` numbers, x (n, inputs), features
+    (n, features), (1, features) where all points share one condition, or None where there are none. Returns
+    (n, outputs) in the dtype of params. Raises ValueError where a shape is another.
 
     >>> net = MLP(inputs=2, outputs=2)
     >>> params = np.zeros(net.size, np.float32)
@@ -49,7 +50,7 @@ class MLP:
     def layout(self) -> Layout:
         """Weights (in, out) and bias (out,) of each layer, in order."""
         widths = [self.inputs + self.features, *[self.hidden] * self.layers, self.outputs]
-        pairs = zip(widths[:-1], widths[1:], strict=True)
+        pairs = itertools.pairwise(widths)
         return Layout([shape for a, b in pairs for shape in ((a, b), (b,))])
 
     @property
@@ -60,8 +61,8 @@ class MLP:
     def init(self, rng: Any, last: float = 0.0) -> onp.ndarray:
         """Parameters of an untrained network, float32: normal weights of variance 1 / fan-in, biases zero.
 
-        rng: a source of `normal(*shape, dtype=)`, such as a Stream. last: the scale of the last layer; at 0 the
-        untrained network returns zeros.
+        rng: a source of `normal(*shape, dtype=)`, such as a Stream. last: the scale of the last layer; at 0
+        the untrained network returns zeros.
         """
         params = onp.zeros(self.size, onp.float32)
         *hidden, output = self.layout.views(params)[::2]
@@ -102,5 +103,6 @@ class MLP:
         ):
             shape = None if features is None else features.shape
             raise ValueError(
-                f"features has shape {shape}; this network takes ({n}, {self.features}) or (1, {self.features})"
+                f"features has shape {shape}; this network takes ({n}, {self.features}) "
+                f"or (1, {self.features})"
             )

@@ -1,0 +1,228 @@
+"""Denoising diffusion probabilistic models.                                              [DDPM]
+
+A network learns the noise in x_t (or x_0, the score, v) at T levels; sampling walks the levels back.
+Source: Ho, Jain and Abbeel 2020. The network is told the log-SNR, not t, so the same one serves any
+sampler and any grid.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, NamedTuple
+
+import autograd.numpy as np
+import numpy as onp
+
+from refgen.backend import Stream
+from refgen.denoisers import TARGETS, LearnedDenoiser
+from refgen.formulas import ddpm, elbo
+from refgen.formulas.elementary import sqrt
+from refgen.formulas.forward import diffuse
+from refgen.formulas.snr import one_minus_alpha_bar_from_log_snr
+from refgen.nets.embedding import embedding
+from refgen.nets.mlp import MLP
+from refgen.samplers.ancestral import ancestral, optimal_variances, step_variances
+from refgen.schedules import Schedule, named
+
+__all__ = ["DDPM", "Bound"]
+
+Array = Any
+
+WEIGHTINGS = ("simple", "snr", "elbo")
+VARIANCES = ("small", "large", "optimal")
+
+
+class _Table(NamedTuple):
+    """What the loss looks up at each t = 0..T, float32."""
+
+    signal: onp.ndarray
+    std: onp.ndarray
+    weight: onp.ndarray
+    features: onp.ndarray
+    constant: float
+
+
+class Bound(NamedTuple):
+    """The terms of minus the bound for each point, (n,) nats each: L_0, the sum of L_1..L_{T-1}, and L_T."""
+
+    l_0: onp.ndarray
+    l_steps: onp.ndarray
+    l_T: onp.ndarray
+
+
+@dataclass(frozen=True)
+class DDPM:
+    """A denoising diffusion model of standardised data.
+
+    weighting, of the squared error in eps (so all targets have one and the same loss): "simple", none, is
+    L_simple; "snr" is min(SNR, 5) / SNR, the SNR weight of x_0, capped; "elbo" is the bound itself, one
+    random time a point, in nats. variance, of the reverse step: "small" is the posterior's; "large" is
+    beta; "optimal" is estimated from data, which `sample` and `log_prob` then need. decoder_var: s_0^2 of
+    p(x_0 | x_1), 0 for the variance (1 - alpha_bar_1) / alpha_bar_1 that suits a smooth density.
+    """
+
+    dim: int = 2
+    T: int = 1000  # 1000; 100 to 4000
+    schedule: str = "linear"  # linear, cosine, quadratic, sigmoid
+    target: str = "eps"  # eps; x_0, score or v
+    weighting: str = "simple"  # simple; snr or elbo
+    variance: str = "small"  # small; large or optimal
+    decoder_var: float = 0.0  # 0: by the schedule, about 1e-4
+    hidden: int = 128  # 128; 64 to 512
+    layers: int = 3  # 3; 2 to 5
+    features: int = 64  # 64; an even number
+
+    def __post_init__(self) -> None:
+        for name, known in [("target", TARGETS), ("weighting", WEIGHTINGS), ("variance", VARIANCES)]:
+            if getattr(self, name) not in known:
+                raise ValueError(f"{name} is {getattr(self, name)!r}; it must be one of {', '.join(known)}")
+        if self.dim < 1:
+            raise ValueError(f"dim is {self.dim}; it must be >= 1")
+        if not 0 <= self.decoder_var < float("inf"):
+            raise ValueError(f"decoder_var is {self.decoder_var}; it must be > 0, or 0 for the schedule's")
+        if self.weighting == "elbo" and self.variance == "optimal":
+            raise ValueError(
+                "variance is 'optimal', which is known after training; weighting 'elbo' needs another"
+            )
+        embedding(0.0, self.features)
+        _ = self.net, self.levels
+
+    @cached_property
+    def net(self) -> MLP:
+        return MLP(self.dim, self.dim, self.features, self.hidden, self.layers)
+
+    @cached_property
+    def levels(self) -> Schedule:
+        """The noise schedule."""
+        return named(self.schedule, self.T)
+
+    def init(self, rng: Stream) -> onp.ndarray:
+        """Parameters before training: one flat float32 vector. The network returns zeros."""
+        return self.net.init(rng)
+
+    def predict(self, params: Array, x: Array, log_snr: Array) -> Array:
+        """The target at x, (n, dim). log_snr: a number, or an array (n, 1) or (n,)."""
+        output = self.net(params, x, embedding(log_snr, self.features))
+        if self.target != "score":
+            return output
+        return self._guess(output, sqrt(one_minus_alpha_bar_from_log_snr(_column(log_snr))))
+
+    def _guess(self, output: Array, std: Array) -> Array:
+        """A score grows as 1 / std, so the network's output is divided by it; the other targets are of
+        size one."""
+        return output / std if self.target == "score" else output
+
+    def denoiser(self, params: onp.ndarray) -> LearnedDenoiser:
+        """The model as a denoiser."""
+        return LearnedDenoiser(lambda x, log_snr: self.predict(params, x, log_snr), self.target)
+
+    def loss(self, params: Array, x: Array, rng: Stream) -> Array:
+        """The loss of a batch x, (n, dim): a uniform time and noise for each point.     [DDPM-1]
+
+        With weighting "elbo" its expectation is minus the bound in nats per point: the sum of T terms is T
+        times their mean, so one time a point is unbiased [DELBO-15].
+        """
+        table, n = self._table, len(x)
+        t = rng.integers(1, self.T + 1, n)
+        eps = rng.normal(*x.shape, dtype=x.dtype)
+        signal, std = table.signal[t], table.std[t]
+        output = self.net(params, diffuse(x, eps, signal, std), table.features[t])
+        target = ddpm.training_target(self.target, x, eps, signal, std)
+        error = ddpm.squared_error(target, self._guess(output, std))
+        return np.sum(table.weight[t] * error) * (1 / n) + self._constant(x)
+
+    def _constant(self, x: onp.ndarray) -> float:
+        """What the bound has besides errors, so that the loss is the bound; 0 for the other weightings."""
+        if self.weighting != "elbo":
+            return 0.0
+        return self._table.constant + float(onp.mean(elbo.l_T(x, float(self.levels.alpha_bar[-1]))))
+
+    @cached_property
+    def _table(self) -> _Table:
+        levels, var = self.levels, self.variances()
+        signal, std = levels.signal[1:], levels.std[1:]
+        constant, weight = 0.0, onp.ones(self.T)
+        if self.weighting == "snr":
+            weight = ddpm.min_snr_weight(signal, std)
+        elif self.weighting == "elbo":
+            steps = levels.alpha[2:], levels.alpha_bar[1:-1], var[2:]
+            weight[0] = elbo.l_0_eps_weight(signal[0], std[0], var[1])
+            weight[1:] = elbo.eps_weight(*steps)
+            weight *= self.T
+            exact = onp.zeros(self.dim)
+            constant = float(
+                elbo.l_0_gaussian(exact, exact, var[1]) + self.dim * onp.sum(elbo.variance_gap(*steps))
+            )
+        weight = weight * ddpm.eps_error_factor(self.target, signal, std)
+        columns = [_from_clean(part).astype(onp.float32) for part in (signal, std, weight)]
+        features = embedding(levels.log_snr, self.features)
+        return _Table(columns[0][:, None], columns[1][:, None], columns[2], features, constant)
+
+    def variances(
+        self, params: Array | None = None, x_0: Array | None = None, rng: Stream | None = None
+    ) -> onp.ndarray:
+        """The variance of each reverse step, (T + 1,): 0, the decoder's at t = 1, then as `variance` says.
+
+        params, x_0, rng: needed where variance is "optimal", which is estimated at data x_0, (n, dim);
+        ValueError where they are missing.
+        """
+        if self.variance == "optimal":
+            if params is None or x_0 is None or rng is None:
+                raise ValueError("variance 'optimal' is estimated from data: give x_0, points (n, dim)")
+            var = optimal_variances(self.denoiser(params), self.levels, x_0.astype(params.dtype), rng)
+        else:
+            var = step_variances(self.levels, self.variance).copy()
+        var[1] = self.decoder_var or self.levels.one_minus_alpha_bar[1] / self.levels.alpha_bar[1]
+        return var
+
+    def sample(
+        self, params: onp.ndarray, n: int, rng: Stream, steps: int = 0, x_0: Array | None = None
+    ) -> onp.ndarray:
+        """n points, (n, dim), by the ancestral sampler.                                      [DDPM-2]
+
+        steps: of the T levels, evenly spaced; 0 for all. x_0: data, needed where variance is "optimal".
+        """
+        levels = self.levels.respaced(steps) if steps else self.levels
+        denoiser = self.denoiser(params)
+        variance: str | onp.ndarray = self.variance
+        if self.variance == "optimal":
+            if x_0 is None:
+                raise ValueError("variance 'optimal' is estimated from data: give x_0, points (n, dim)")
+            variance = optimal_variances(denoiser, levels, x_0.astype(params.dtype), rng)
+        x_T = rng.normal(n, self.dim, dtype=params.dtype)
+        return ancestral(denoiser, levels, x_T, rng, variance)
+
+    def bound(self, params: onp.ndarray, x: Array, rng: Stream, x_0: Array | None = None) -> Bound:
+        """Minus the bound on log p, term by term: all T terms, each with noise drawn anew.    [DELBO-7]
+
+        Unbiased for each point; with no time left out, the noise alone makes it vary. Costs T calls of the
+        network. x: (n, dim). x_0: data, needed where variance is "optimal".
+        """
+        levels, var, denoiser = self.levels, self.variances(params, x_0, rng), self.denoiser(params)
+        x = x.astype(params.dtype)
+        l_steps = onp.zeros(len(x))
+        for t in range(self.T, 0, -1):
+            eps = rng.normal(*x.shape, dtype=params.dtype)
+            signal, std = levels.level(t)
+            x_t = diffuse(x, eps, signal, std)
+            if t == 1:
+                l_0 = elbo.l_0_gaussian(x, denoiser.x_0(x_t, signal, std), float(var[1]))
+            else:
+                alphas = float(levels.alpha[t]), float(levels.alpha_bar[t - 1])
+                l_steps += elbo.l_step(eps, denoiser.eps(x_t, signal, std), *alphas, float(var[t]))
+        return Bound(l_0, l_steps, elbo.l_T(x, float(levels.alpha_bar[-1])))
+
+    def log_prob(self, params: onp.ndarray, x: Array, rng: Stream, x_0: Array | None = None) -> onp.ndarray:
+        """A lower bound on log p(x) in nats for each point, (n,), unbiased for the bound: see `bound`."""
+        terms = self.bound(params, x, rng, x_0)
+        return -(terms.l_0 + terms.l_steps + terms.l_T)
+
+
+def _column(log_snr: Array) -> Array:
+    return log_snr if isinstance(log_snr, int | float) else np.reshape(log_snr, (-1, 1))
+
+
+def _from_clean(values: onp.ndarray) -> onp.ndarray:
+    """Values at t = 1..T as an array over 0..T; a loss never asks for t = 0."""
+    return onp.concatenate([[0.0], values])

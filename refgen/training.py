@@ -1,0 +1,170 @@
+"""Training: a generator of states. A state that is saved and loaded continues to the same numbers, bit for
+bit.
+
+A model is known only by what it offers: `init(rng) -> params`, one flat vector; `loss(params, x, rng) ->
+scalar`; and, where one Adam step on the loss is not what it needs, `update(state, batch, rng)`, which
+changes the state in place and sets `state.loss`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+import numpy as np
+from autograd import value_and_grad
+
+from refgen.backend import Stream
+from refgen.optimizers import Adam
+
+__all__ = ["Batches", "State", "fit", "gradient_step", "start"]
+
+BLOCK = 100  # steps whose batches are drawn at once
+
+
+@dataclass
+class State:
+    """All that training goes on from. Change it in place; `to_arrays` and `from_arrays` save and load it.
+
+    params: what is being trained. ema: its moving average, which samples better. rng: noise, times and
+    what else a loss draws. batches: where the data stand (`Batches.state`; "" before the first step).
+    loss: of the last step. total: sum of the losses since a reader last set it to 0. extra: a model's own
+    arrays, by name.
+    """
+
+    params: np.ndarray
+    ema: np.ndarray
+    adam: Adam
+    rng: Stream
+    batches: str = ""
+    step: int = 0
+    loss: float = math.nan
+    total: float = 0.0
+    extra: dict[str, np.ndarray] = field(default_factory=dict)
+
+    def to_arrays(self) -> dict[str, np.ndarray]:
+        """Everything as plain arrays, by name; none needs pickle."""
+        adam = [self.adam.step, self.adam.lr, self.adam.beta1, self.adam.beta2, self.adam.eps]
+        rng = [str(self.rng.seed), *self.rng.path]
+        return {
+            "params": self.params,
+            "ema": self.ema,
+            "adam_m": self.adam.m,
+            "adam_v": self.adam.v,
+            "adam": np.array(adam, np.float64),
+            "rng": np.array(rng),
+            "rng_state": np.array(self.rng.state),
+            "batches": np.array(self.batches),
+            "step": np.array(self.step),
+            "losses": np.array([self.loss, self.total]),
+            **{f"extra.{name}": array for name, array in self.extra.items()},
+        }
+
+    @classmethod
+    def from_arrays(cls, arrays: dict[str, np.ndarray]) -> State:
+        """The state that `to_arrays` gave. Raises ValueError where arrays are missing or do not fit
+        together."""
+        try:
+            step, lr, beta1, beta2, eps = arrays["adam"].tolist()
+            seed, *path = arrays["rng"].tolist()
+            rng = Stream(int(seed), *path)
+            rng.restore(str(arrays["rng_state"]))
+            loss, total = arrays["losses"].tolist()
+            params, ema, m, v = (arrays[name].copy() for name in ("params", "ema", "adam_m", "adam_v"))
+            batches, count = str(arrays["batches"]), int(arrays["step"])
+        except KeyError as error:
+            raise ValueError(f"not a training state: it has no {error}") from None
+        except (TypeError, AttributeError) as error:
+            raise ValueError(f"not a training state: {error}") from None
+        if params.ndim != 1 or not params.shape == ema.shape == m.shape == v.shape:
+            raise ValueError("not a training state: params, ema and Adam's moments differ in shape")
+        extra = {name[6:]: array.copy() for name, array in arrays.items() if name.startswith("extra.")}
+        adam = Adam(m, v, int(step), lr, beta1, beta2, eps)
+        return cls(params, ema, adam, rng, batches, count, loss, total, extra)
+
+
+def start(model: Any, rng: Stream, lr: float = 1e-3) -> State:
+    """The state before the first step; its streams are sub-streams of rng."""
+    params = model.init(rng.spawn("init"))
+    return State(params, params.copy(), Adam.of(params, lr), rng.spawn("loss"))
+
+
+class Batches:
+    """Batches of float32 points, drawn a hundred at once from a distribution or from the rows of an array.
+
+    data: something with `sample(rng, n)`, or points (n, d), of which rows are drawn with replacement.
+    `state` is the stream's state at the beginning of the block and the place in it. Raises ValueError
+    where the points are not (n, d), n >= 1, or not finite, or batch < 1.
+    """
+
+    def __init__(self, data: Any, batch: int, rng: Stream, state: str = ""):
+        if batch < 1:
+            raise ValueError(f"batch is {batch}; it must be >= 1")
+        self.data, self.batch, self.rng, self.place = data, batch, rng, 0
+        if not hasattr(data, "sample"):
+            self.data = np.asarray(data, np.float32)
+            if self.data.ndim != 2 or len(self.data) == 0 or not np.all(np.isfinite(self.data)):
+                raise ValueError(f"data has shape {self.data.shape}; it must be (n, d), n >= 1, all finite")
+        if state:
+            place, _, stream = state.partition(" ")
+            self.rng.restore(stream)
+            self.place = int(place)
+        self._draw()
+
+    def _draw(self) -> None:
+        self._at_beginning = self.rng.state
+        n = BLOCK * self.batch
+        if hasattr(self.data, "sample"):
+            self._block = self.data.sample(self.rng, n).astype(np.float32)
+        else:
+            self._block = self.data[self.rng.integers(0, len(self.data), n)]
+
+    @property
+    def state(self) -> str:
+        return f"{self.place} {self._at_beginning}"
+
+    def next(self) -> np.ndarray:
+        """The next batch, (batch, d) float32."""
+        if self.place == BLOCK:
+            self._draw()
+            self.place = 0
+        self.place += 1
+        return self._block[(self.place - 1) * self.batch : self.place * self.batch]
+
+
+def gradient_step(model: Any, state: State, batch: np.ndarray, rng: Stream) -> None:
+    """One Adam step on the model's loss, in place: what a model without an `update` of its own does."""
+    loss, gradient = value_and_grad(model.loss)(state.params, batch, rng)
+    state.adam.update(state.params, gradient)
+    state.loss = float(loss)
+
+
+def fit(
+    model: Any, data: Any, state: State, steps: int, batch: int = 512, ema: float = 0.999, cool: float = 0.0
+) -> Iterator[State]:
+    """Train until `state.step` is `steps`; yields the state, the same object, after every step.
+
+    data: see `Batches`. ema: how much of the moving average a step keeps (from step 1/(1 - ema) on; before
+    that it is a shorter average). cool: the last fraction of the steps over which the learning rate falls to
+    zero along a straight line. Stop whenever; save only between two steps. Raises ValueError for an option
+    out of range, FloatingPointError where the loss is no longer finite.
+    """
+    for name, value in [("ema", ema), ("cool", cool)]:
+        if not 0 <= value < 1:
+            raise ValueError(f"{name} is {value}; it must lie in [0, 1)")
+    update = getattr(model, "update", None) or partial(gradient_step, model)
+    batches = Batches(data, batch, Stream(state.rng.seed, *state.rng.path, "data"), state.batches)
+    while state.step < steps:
+        state.adam.scale = min(1.0, (steps - state.step) / (cool * steps)) if cool else 1.0
+        update(state, batches.next(), state.rng)
+        if not math.isfinite(state.loss):
+            raise FloatingPointError(f"the loss is {state.loss} at step {state.step + 1}; try a smaller lr")
+        state.step += 1
+        keep = min(ema, state.step / (state.step + 10))
+        state.ema += (state.params - state.ema) * (1 - keep)
+        state.total += state.loss
+        state.batches = batches.state
+        yield state
