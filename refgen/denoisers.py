@@ -7,8 +7,9 @@ An exact distribution and a trained network are both denoisers, so every sampler
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any
 
+from refgen.distributions.base import Distribution
 from refgen.formulas import parametrisation, velocity
 from refgen.formulas.snr import log_snr
 
@@ -43,13 +44,6 @@ class Denoiser:
         return parametrisation.v_from_eps(x, self.eps(x, signal, std), signal, std)
 
 
-class Diffusible(Protocol):
-    """What an exact denoiser asks of a distribution."""
-
-    def diffused(self, signal: Any, std: Any) -> Any: ...
-    def posterior_mean(self, x_t: Any, signal: Any, std: Any) -> Any: ...
-
-
 class ExactDenoiser(Denoiser):
     """The best denoiser there is, from the exact law of the data.
 
@@ -57,17 +51,17 @@ class ExactDenoiser(Denoiser):
     diffused law, eps comes from the score and v from eps and x_0. One level a call (signal, std: floats).
     """
 
-    def __init__(self, distribution: Diffusible):
+    def __init__(self, distribution: Distribution):
         self.distribution = distribution
 
     def score(self, x: Array, signal: Array, std: Array) -> Array:
-        return self.distribution.diffused(signal, std).score(x).astype(x.dtype, copy=False)
+        return self.distribution.diffused(signal, std).score(x)
 
     def eps(self, x: Array, signal: Array, std: Array) -> Array:
         return parametrisation.eps_from_score(self.score(x, signal, std), std)
 
     def x_0(self, x: Array, signal: Array, std: Array) -> Array:
-        return self.distribution.posterior_mean(x, signal, std).astype(x.dtype, copy=False)
+        return self.distribution.posterior_mean(x, signal, std)
 
     def v(self, x: Array, signal: Array, std: Array) -> Array:
         return velocity.v_from_x_0_and_eps(self.x_0(x, signal, std), self.eps(x, signal, std), signal, std)

@@ -6,12 +6,13 @@ number here has a floor or a null: what exact samples themselves would score.
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from refgen.backend import Stream
 from refgen.denoisers import Denoiser
+from refgen.distributions.base import Distribution
 
 __all__ = [
     "Floor",
@@ -25,15 +26,8 @@ __all__ = [
 
 Array = Any
 
-# Projections are sorted in pieces of at most so many float32 numbers (16 MiB), whatever the sample size.
-CHUNK = 2**22
-
-
-class Law(Protocol):
-    """What the metrics ask of a distribution."""
-
-    def sample(self, rng: Stream, n: int) -> Any: ...
-    def diffused(self, signal: Any, std: Any) -> Any: ...
+# Work is done in pieces of at most so many numbers, which fit the cache, whatever the sample size.
+CHUNK = 2**18
 
 
 class Floor(NamedTuple):
@@ -89,7 +83,9 @@ def sliced_wasserstein(x: Array, y: Array, directions: np.ndarray) -> float:
     return total / len(rows)
 
 
-def sampling_floor(distribution: Law, n: int, directions: np.ndarray, rng: Stream, draws: int = 5) -> Floor:
+def sampling_floor(
+    distribution: Distribution, n: int, directions: np.ndarray, rng: Stream, draws: int = 5
+) -> Floor:
     """The sliced Wasserstein distance that two exact samples of n points have, by `draws` draws of two."""
     if draws < 1:
         raise ValueError(f"draws is {draws}; it must be >= 1")
@@ -105,32 +101,30 @@ def mode_weights(samples: Array, means: Array, weights: Array) -> ModeWeights:
 
     z is standard normal for large n where the samples come from the truth and the modes do not overlap.
     samples: (n, d). means: (K, d). weights: (K,), sum 1. Raises ValueError for other shapes and for points
-    that are not finite, which have no nearest mode. A single mode has z = 0.
+    that are not finite, which have no nearest mode. A mode of weight 0 or 1 has z = 0 or infinity.
     """
     samples, means, weights = np.asarray(samples), np.asarray(means), np.asarray(weights, dtype=np.float64)
     if samples.ndim != 2 or means.ndim != 2 or samples.shape[1] != means.shape[1] or len(samples) == 0:
-        raise ValueError(
-            f"samples has shape {samples.shape}, means {means.shape}; (n, d) and (K, d) are needed"
-        )
+        raise ValueError(f"samples has shape {samples.shape}, means {means.shape}; need (n, d) and (K, d)")
     if weights.shape != means.shape[:1] or np.any(weights < 0) or abs(weights.sum() - 1) > 1e-6:
-        raise ValueError(
-            f"weights has shape {weights.shape}, sum {weights.sum():g}; K = {len(means)} with sum 1"
-        )
+        raise ValueError(f"weights is {weights}; it must be {len(means)} numbers >= 0 with sum 1")
     if not np.all(np.isfinite(samples)):
         raise ValueError("samples has points that are not finite; they have no nearest mode")
     n, counts, at_once = len(samples), np.zeros(len(means)), max(1, CHUNK // len(means))
+    centre = means.mean(axis=0)  # about it, products of large numbers lose no digits
+    means = means - centre
     half_squares = (means**2).sum(axis=1) / 2
     for start in range(0, n, at_once):
-        nearest = np.argmax(samples[start : start + at_once] @ means.T - half_squares, axis=1)
+        nearest = np.argmax((samples[start : start + at_once] - centre) @ means.T - half_squares, axis=1)
         counts += np.bincount(nearest, minlength=len(means))
     spread = np.sqrt(n * weights * (1 - weights))
     off = counts - n * weights
-    z = np.divide(off, spread, out=np.where(np.abs(off) < 0.5, 0.0, np.inf * np.sign(off)), where=spread > 0)
-    return ModeWeights(counts / n, z)
+    certain = np.where(np.abs(off) < 0.5, 0.0, np.copysign(np.inf, off))  # weight 0 or 1: no spread at all
+    return ModeWeights(counts / n, np.divide(off, spread, out=certain, where=spread > 0))
 
 
 def score_error(
-    denoiser: Denoiser, distribution: Law, signal: float, std: float, rng: Stream, n: int = 10_000
+    denoiser: Denoiser, distribution: Distribution, signal: float, std: float, rng: Stream, n: int = 10_000
 ) -> float:
     r"""Relative error of a denoiser's score at one level, weighted by the exact density.
 
