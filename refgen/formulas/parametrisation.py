@@ -8,10 +8,12 @@ from __future__ import annotations
 from refgen.formulas.elementary import Array, require_last_axis
 
 __all__ = [
+    "conditional_score",
     "eps_from_score",
     "eps_from_v",
     "eps_from_x_0",
     "score_from_eps",
+    "score_loss_gap",
     "v_from_eps",
     "x_0_from_eps",
 ]
@@ -76,3 +78,29 @@ def eps_from_v(x_t: Array, v: Array, signal: Array, std: Array) -> Array:
     """
     require_last_axis(x_t=x_t, v=v)
     return (signal * v + std * x_t) / (signal**2 + std**2)
+
+
+def conditional_score(x_t: Array, x_0: Array, signal: Array, std: Array) -> Array:
+    r"""Score of q(x_t | x_0), the target that can be computed.                        [PAR-6]
+
+    .. math:: \nabla_{x_t}\log q(x_t\mid x_0)=-\frac{x_t-\sqrt{\bar\alpha_t}\,x_0}{1-\bar\alpha_t}
+
+    It depends on x_0 and is not the score of q(x_t): that is its mean given x_t [PAR-7].
+    x_t, x_0: (..., d). signal: >= 0, std: > 0, broadcastable. Source: Vincent 2011.
+    """
+    require_last_axis(x_t=x_t, x_0=x_0)
+    return (signal * x_0 - x_t) / std**2
+
+
+def score_loss_gap(mean_square_score: Array, std: Array) -> Array:
+    r"""By how much the loss against the conditional score exceeds that against the marginal one. [PAR-8]
+
+    .. math:: \tfrac1d\,\mathbb E\lVert s-\nabla\log q(x_t\mid x_0)\rVert^2
+              -\tfrac1d\,\mathbb E\lVert s-\nabla\log q_t(x_t)\rVert^2
+              = \frac1{1-\bar\alpha_t}-\tfrac1d\,\mathbb E\lVert\nabla\log q_t\rVert^2 \ge 0
+
+    The same number for every model s(x_t), so both losses have the same minimiser, the marginal score; there
+    it is all that is left of the loss. mean_square_score: :math:`\mathbb E\lVert\nabla\log q_t\rVert^2/d`.
+    std: > 0. Broadcastable. Source: Vincent 2011.
+    """
+    return 1 / std**2 - mean_square_score

@@ -6,6 +6,7 @@ SNR = signal^2 / std^2. It falls with t, and any falling log-SNR is a noise sche
 
 from __future__ import annotations
 
+import autograd.numpy as np
 from autograd.scipy.special import expit
 
 from refgen.formulas.elementary import Array, expm1, log
@@ -15,6 +16,8 @@ __all__ = [
     "alpha_bar_from_log_snr",
     "beta_from_log_snr",
     "denoising_weight",
+    "diffusion_loss",
+    "is_schedule",
     "log_snr",
     "one_minus_alpha_bar_from_log_snr",
     "snr",
@@ -31,7 +34,8 @@ def snr(alpha_bar: Array) -> Array:
     .. math:: \mathrm{SNR}(t)=\frac{\bar\alpha_t}{1-\bar\alpha_t}
 
     alpha_bar: in [0, 1). Data of mean square m have m times this ratio.
-    Source: Kingma et al. 2021, eq. 2; Luo 2022, eq. 109; Kim, 'Diffusion Model'.
+    Source: Kingma et al. 2021, section 3.1; Luo 2022, 'Learning Diffusion Noise Parameters';
+    Kim, 'Diffusion Model'.
     """
     return alpha_bar / (1 - alpha_bar)
 
@@ -50,7 +54,8 @@ def alpha_bar_from_log_snr(log_snr: Array) -> Array:
     .. math:: \bar\alpha_t=\mathrm{sigmoid}(-\omega(t)),\qquad \mathrm{SNR}(t)=e^{-\omega(t)}
 
     log_snr: any real; full relative accuracy down to -700, where alpha_bar is 1e-304.
-    Source: Kingma et al. 2021, eq. 3; Luo 2022, eq. 112; Kim, 'Diffusion Model'.
+    Source: Kingma et al. 2021, section 3.2; Luo 2022, 'Learning Diffusion Noise Parameters';
+    Kim, 'Diffusion Model'.
     """
     return _sigmoid(log_snr)
 
@@ -59,7 +64,7 @@ def one_minus_alpha_bar_from_log_snr(log_snr: Array) -> Array:
     r"""1 - alpha_bar = sigmoid(-log SNR), to full relative accuracy.                  [SNR-6]
 
     log_snr: any real; up to 700, where 1 - alpha_bar is 1e-304.
-    Source: Luo 2022, eq. 113; Kim, 'Diffusion Model'.
+    Source: Luo 2022, 'Learning Diffusion Noise Parameters'; Kim, 'Diffusion Model'.
     """
     return _sigmoid(-log_snr)
 
@@ -84,6 +89,32 @@ def denoising_weight(alpha_t: Array, alpha_bar_s: Array) -> Array:
               = \frac{\bar\alpha_s(1-\alpha_t)}{2(1-\bar\alpha_s)(1-\bar\alpha_t)}
 
     The last form is the one computed: nothing cancels. alpha_t, alpha_bar_s: broadcastable, in (0, 1).
-    Source: Luo 2022, eqs. 107 to 108; Kingma et al. 2021, eq. 13; Kim, 'Diffusion Model'.
+    Source: Luo 2022, 'Learning Diffusion Noise Parameters'; Kingma et al. 2021, section 4; Kim.
     """
     return alpha_bar_s * (1 - alpha_t) / (2 * (1 - alpha_bar_s) * noise_var(alpha_t, alpha_bar_s))
+
+
+def is_schedule(log_snr: Array) -> bool:
+    r"""Whether log-SNRs at t = 1..T are those of a noise schedule: they must fall.      [SNR-3, SNR-4]
+
+    A learned :math:`\mathrm{SNR}(t)=e^{-\omega(t)}` needs an increasing omega, or some step has
+    :math:`\alpha_t=\bar\alpha_t/\bar\alpha_s\ge1` and no variance. log_snr: (T,).
+    Source: Kingma et al. 2021 (a monotone network); Kim, 'Diffusion Model', corrected.
+    """
+    return bool(np.all(log_snr[1:] < log_snr[:-1]))
+
+
+def diffusion_loss(log_snr: Array, square_error: Array) -> Array:
+    r"""The bound's terms of steps t >= 2 through the SNR alone, in nats.                       [SNR-7]
+
+    .. math:: \sum_{t=2}^T L_{t-1}
+              = \tfrac12\sum_{t=2}^T\big(\mathrm{SNR}(t-1)-\mathrm{SNR}(t)\big)\,
+                \mathbb E\lVert\hat x_0(x_t)-x_0\rVert^2
+
+    Holds where the reverse step has the posterior's variance. Differentiable, so a schedule can be learned.
+    log_snr: (..., T), at t = 1..T, falling. square_error: (..., T), the mean squared error of x_0 at those
+    t; that at t = 1 belongs to L_0 and is not used. Returns (...).
+    Source: Kingma et al. 2021; Luo 2022, eq. 108; Kim, 'Diffusion Model'.
+    """
+    t, s = log_snr[..., 1:], log_snr[..., :-1]
+    return -0.5 * np.sum(np.exp(s) * np.expm1(t - s) * square_error[..., 1:], axis=-1)
