@@ -14,7 +14,7 @@ if "hypothesis" not in sys.modules:
 
 from refgen.cards.card import CARDS, Card, Wrong, definition, equation, misprint, mutant
 from refgen.cards.judge import Verdict, judge, plain
-from refgen.cards.run import CheckError, check, summary, verify, verify_all, z_limit
+from refgen.cards.run import CheckError, check, reject, summary, verify, verify_all, z_limit
 from refgen.cards.search import counterexample, worst_case
 
 __all__ = [
@@ -31,6 +31,7 @@ __all__ = [
     "misprint",
     "mutant",
     "plain",
+    "reject",
     "summary",
     "verify",
     "verify_all",

@@ -57,10 +57,9 @@ def judge(card: Card, formula: Callable[..., Any], inputs: dict[str, Any]) -> Ve
     gap = np.maximum(gap, 0.0) if card.relation == "<=" else np.abs(gap)
     if card.relative:
         gap = gap / np.maximum(scale_array, _SCALE_FLOOR)
-    error = float(np.max(gap, initial=0.0))
-    return Verdict(
-        error, **shown, note="claimed first <= second" if error > 0 and card.relation == "<=" else ""
-    )
+    worst = float(np.max(gap, initial=0.0))
+    note = "claimed: first <= second" if worst > 0 and card.relation == "<=" else ""
+    return Verdict(worst, **shown, note=note)
 
 
 def _numbers(value: Any) -> np.ndarray:

@@ -6,15 +6,24 @@ import difflib
 import importlib
 import importlib.util
 import pkgutil
+import re
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from refgen.cards.card import CARDS, Card
+from refgen.cards.card import CARDS, Card, Wrong
 
-__all__ = ["find_card", "find_cards", "load_cards", "load_file", "load_function"]
+__all__ = [
+    "find_card",
+    "find_cards",
+    "find_misprints",
+    "load_cards",
+    "load_file",
+    "load_function",
+    "search_cards",
+]
 
 
 def load_cards(files: Sequence[str] = ()) -> None:
@@ -106,6 +115,57 @@ def find_cards(query: str) -> list[str]:
     if not chosen:
         known = [*dict.fromkeys(c.topic for c in CARDS.values()), *CARDS]
         raise ValueError(f"no card {query!r}{_near(query, known)}")
+    return chosen
+
+
+def search_cards(query: str) -> tuple[list[str], bool]:
+    """IDs of the cards that a query means, and whether it names them (an ID or a row) or only finds them.
+
+    Words are sought in ID, title, statement, sources and evidence; short ones only as whole words.
+    Raises ValueError where there is none.
+    """
+    wanted = query.upper()
+    named = [c.id for c in CARDS.values() if wanted in (c.id.upper(), c.row.upper())]
+    if named:
+        return named, True
+    if any(wanted == c.topic for c in CARDS.values()):
+        return [c.id for c in CARDS.values() if c.topic == wanted], False
+    patterns = [
+        re.compile(rf"(?<!\w){re.escape(word)}(?!\w)" if len(word) < 3 else re.escape(word), re.IGNORECASE)
+        for word in query.split()
+    ]
+    found = [c.id for c in CARDS.values() if all(p.search(_text(c)) for p in patterns)]
+    if not found:
+        raise ValueError(f"no card matches {query!r}{_near(query, CARDS)}")
+    return found, len(found) == 1
+
+
+def _text(card: Card) -> str:
+    sources = " ".join(f"{cited} {cited.source.title}" for cited in card.sources)
+    wrong = " ".join(w.id for w in card.wrong)
+    name = card.formula_name.rpartition(":")[2]
+    return (
+        f"{card.id} {card.title} {card.latex} {sources} {card.how} {card.kind} {card.evidence} {name} {wrong}"
+    )
+
+
+def find_misprints(id: str | None) -> list[tuple[str, Wrong]]:
+    """(card ID, wrong form) of all misprints in the order of their numbers, or of those that `id` names.
+
+    id: ERR-18, a part of it (ERR-8/scalar), a mutant's whole ID, or a card's. Raises ValueError for others.
+    """
+    every = [(c.id, w) for c in CARDS.values() for w in c.wrong]
+    if id is None:
+        chosen = [(c, w) for c, w in every if w.kind == "misprint"]
+        return sorted(chosen, key=lambda pair: [int(n) for n in re.findall(r"\d+", pair[1].id)[:1]])
+    wanted = id.upper()
+    chosen = [
+        (c, w)
+        for c, w in every
+        if wanted in (w.id.upper(), w.id.upper().partition("/")[0], c.upper(), c.upper().partition("/")[0])
+    ]
+    if not chosen:
+        raise ValueError(f"no misprint {id!r}{_near(id, dict.fromkeys(w.id for _, w in every))}")
     return chosen
 
 

@@ -13,11 +13,11 @@ import numpy as np
 from scipy.special import ndtri
 
 from refgen.cards.card import CARDS, Card, Wrong
-from refgen.cards.judge import Verdict, in_precision
+from refgen.cards.judge import Verdict, in_precision, plain
 from refgen.cards.load import find_card, load_cards, load_function
 from refgen.cards.search import counterexample, worst_case
 
-__all__ = ["CheckError", "check", "summary", "verify", "verify_all", "z_limit"]
+__all__ = ["CheckError", "check", "reject", "summary", "verify", "verify_all", "z_limit"]
 
 # How many inputs a counterexample may be shrunk through: enough to read well in a run over all cards.
 _SHORT = 150
@@ -60,12 +60,13 @@ def verify(
     }
     if card.check is None:
         return report
-    assert card.formula is not None
+    library: Callable[..., Any] | None = card.formula
+    assert library is not None
     if precision == "float32":
         card = replace(card, tolerance=card.tolerance32 or card.tolerance)
         card = replace(card, reject_at=max(card.reject_at, 10 * card.tolerance))
         report["tolerance"] = card.tolerance
-    own: Callable[..., Any] = formula or card.formula
+    own = formula or library
     tested = in_precision(own, precision) if card.tolerance32 is not None else own
     verdict, inputs = worst_case(card, tested, examples=examples, random_seed=random_seed)
     report["worst_error"] = _finite(verdict.error)
@@ -76,16 +77,25 @@ def verify(
         report["status"] = "fail"
         report["failure"] = _shown(*(smallest or (verdict, inputs)))
     elif formula is None:
-        report["rejects"] = [_reject(card, wrong, precision, shrinks, random_seed) for wrong in card.wrong]
+        report["rejects"] = [
+            reject(card, wrong, precision=precision, shrinks=shrinks, random_seed=random_seed)
+            for wrong in card.wrong
+        ]
         if not all(r["rejected"] for r in report["rejects"]):
             report["status"] = "fail"
     report["seconds"] = round(time.perf_counter() - start, 4)
     return report
 
 
-def _reject(
-    card: Card, wrong: Wrong, precision: str, shrinks: int | None, random_seed: int
+def reject(
+    card: Card,
+    wrong: Wrong,
+    *,
+    precision: str = "float64",
+    shrinks: int | None = None,
+    random_seed: int = 0,
 ) -> dict[str, Any]:
+    """Try one wrong form of a card: was it rejected, by how much, and on which smallest inputs."""
     tested = in_precision(wrong.formula, precision) if card.tolerance32 is not None else wrong.formula
     shown = counterexample(card, tested, card.reject_at, shrinks=shrinks, random_seed=random_seed)
     report: dict[str, Any] = {"id": wrong.id, "kind": wrong.kind, "rejected": False, "error": None}
@@ -102,8 +112,6 @@ def _reject(
 
 
 def _shown(verdict: Verdict, inputs: dict[str, Any]) -> dict[str, Any]:
-    from refgen.cards.judge import plain
-
     shown = {"inputs": plain(inputs), "printed": verdict.claimed, "correct": verdict.derived}
     return shown | ({"note": verdict.note} if verdict.note else {})
 

@@ -6,9 +6,20 @@ import inspect
 import textwrap
 from typing import Any
 
-from refgen.cards.card import Card, where
+from refgen.cards.card import Card, Wrong, where
 
-__all__ = ["card_page", "counterexample_line", "misprint_page", "number", "report_lines"]
+__all__ = [
+    "card_json",
+    "card_lines",
+    "card_page",
+    "counterexample_line",
+    "misprint_json",
+    "misprint_lines",
+    "misprint_page",
+    "number",
+    "report_lines",
+    "summary_line",
+]
 
 WIDTH = 100
 
@@ -38,7 +49,7 @@ def counterexample_line(shown: dict[str, Any], wrong: str = "printed") -> str:
     return f"{line} ({note})" if note else line
 
 
-def report_lines(report: dict[str, Any], *, verbose: bool = False) -> list[str]:
+def report_lines(report: dict[str, Any], *, verbose: bool = False, wrong: str = "claimed") -> list[str]:
     """One line for the card; more where something is wrong, or with verbose for each wrong form."""
     worst = report["worst_error"]
     compared = f"{'inf' if worst is None else f'{worst:.0e}'} / {report['tolerance']:.0e}"
@@ -53,7 +64,7 @@ def report_lines(report: dict[str, Any], *, verbose: bool = False) -> list[str]:
     title = textwrap.shorten(report["title"], 45, placeholder=" ..")
     lines = [f"{mark}  {report['id']:<17}{title:<46}{evidence:<12}{compared:>13}  {rejects}".rstrip()]
     if "failure" in report:
-        lines += _wrapped("      ", counterexample_line(report["failure"], wrong="claimed"))
+        lines += _wrapped("      ", counterexample_line(report["failure"], wrong))
     for reject in report["rejects"]:
         if not reject["rejected"]:
             lines += _wrapped("      ", f"DOES NOT REJECT {reject['id']}: {reject.get('note', '')}")
@@ -61,6 +72,71 @@ def report_lines(report: dict[str, Any], *, verbose: bool = False) -> list[str]:
             lines += _wrapped(
                 "      ", f"rejects {reject['id']}: {counterexample_line(reject['counterexample'])}"
             )
+    return lines
+
+
+def summary_line(counts: dict[str, Any]) -> str:
+    """The last lines of a run over cards: what passed, what was rejected, how long it took."""
+    failed = f", {counts['failed']} FAILED" if counts["failed"] else ""
+    missed = counts["misprints"] - counts["rejected"]
+    slipped = f", {missed} NOT REJECTED" if missed else ""
+    forms = f"{counts['misprints']} wrong forms: {counts['rejected']} rejected{slipped}"
+    return f"{counts['cards']} cards: {counts['passed']} passed{failed}. {forms}. {counts['seconds']:.1f} s"
+
+
+def card_lines(cards: list[Card]) -> list[str]:
+    """A list of cards: ID, title, kind of evidence, and how many wrong forms each rejects."""
+    width = max(len(card.id) for card in cards) + 2
+    lines = []
+    for card in cards:
+        kind = card.kind if card.kind != "equation" else card.evidence
+        title = textwrap.shorten(card.title, 62, placeholder=" ..")
+        lines.append(f"{card.id:<{width}}{title:<64}{kind}")
+    return lines
+
+
+def card_json(card: Card) -> dict[str, Any]:
+    """A card as plain JSON."""
+    return {
+        "id": card.id,
+        "title": card.title,
+        "kind": card.kind,
+        "latex": card.latex,
+        "sources": [str(cited) for cited in card.sources],
+        "evidence": f"{card.evidence}: {card.how}",
+        "tolerance": card.tolerance,
+        "formula": card.formula_name,
+        "shown_by": list(card.shown_by),
+        "rejects": [_wrong_json(wrong) for wrong in card.wrong],
+    }
+
+
+def _wrong_json(wrong: Wrong) -> dict[str, Any]:
+    return {
+        "id": wrong.id,
+        "of": wrong.of,
+        "kind": wrong.kind,
+        "printed": wrong.printed,
+        "correct": wrong.correct,
+        "why": wrong.why,
+        "source": str(wrong.source or ""),
+    }
+
+
+def misprint_json(card: Card, reject: dict[str, Any]) -> dict[str, Any]:
+    """The story of one misprint as plain JSON."""
+    wrong = next(w for w in card.wrong if w.id == reject["id"])
+    return _wrong_json(wrong) | {k: v for k, v in reject.items() if k not in ("id", "kind")}
+
+
+def misprint_lines(wrongs: list[Wrong]) -> list[str]:
+    """A list of misprints: ID, the card that rejects it, where it was printed, why it is wrong."""
+    width = max(len(wrong.id) for wrong in wrongs) + 2
+    lines = []
+    for wrong in wrongs:
+        source = textwrap.shorten(str(wrong.source or ""), 30, placeholder=" ..")
+        head = f"{wrong.id:<{width}}{wrong.of:<18}{source:<31}"
+        lines.append(head + textwrap.shorten(wrong.why, max(WIDTH - len(head), 20), placeholder=" .."))
     return lines
 
 

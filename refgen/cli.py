@@ -1,0 +1,89 @@
+"""The command line: a few lines a command, in refgen/commands/; nothing heavy is imported before it runs."""
+
+from __future__ import annotations
+
+import errno
+import os
+import sys
+from typing import Any
+
+import click
+
+from refgen import __version__
+
+__all__ = ["main"]
+
+
+class _Refgen(click.Group):
+    """A group that answers a wrong name with the near ones and bad input with one line, exit status 2."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and not args[0].startswith("-") and self.get_command(ctx, args[0]) is None:
+            from refgen.commands.shared import did_you_mean
+
+            commands = self.list_commands(ctx)
+            near = did_you_mean(args[0], commands) or f"; the commands are {', '.join(commands)}"
+            raise click.UsageError(f"no command {args[0]!r}{near}", ctx)
+        return super().resolve_command(ctx, args)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except ValueError as error:
+            if os.environ.get("REFGEN_TRACEBACK"):
+                raise
+            _stop(f"{error}")
+        except OSError as error:
+            if error.errno == errno.EPIPE or os.environ.get("REFGEN_TRACEBACK"):
+                raise
+            _stop(f"{error.filename}: {error.strerror}" if error.filename else f"{error.strerror or error}")
+        except MemoryError as error:
+            _stop(f"not enough memory: {error}")
+        return None
+
+
+def _stop(message: str) -> None:
+    """One line on stderr, exit status 2."""
+    click.echo(f"refgen: error: {' '.join(message.split())}", err=True)
+    sys.exit(2)
+
+
+@click.group(cls=_Refgen, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="refgen")
+def main() -> None:
+    """The executable reference for generative models.
+
+    Every formula in plain NumPy, derived a second way by machine; every model on 2-D distributions whose
+    exact answer is known. Start with:  refgen demo
+
+    \b
+    check an equation      refgen verify POST-5        refgen equations "posterior mean"
+    see what was wrong     refgen misprints ERR-3
+    check your own         refgen verify --formula POST-5/mean=yours.py:posterior_mean
+    run a toy experiment   refgen train ddpm --data moons
+    """
+
+
+def _register() -> None:
+    from refgen.commands import cards, demo, listings, pictures, runs
+
+    for command in (
+        cards.verify,
+        cards.equations,
+        cards.misprints,
+        runs.train,
+        runs.sample,
+        runs.evaluate,
+        pictures.plot,
+        pictures.animate,
+        demo.demo,
+        listings.models,
+        listings.datasets,
+        listings.samplers,
+    ):
+        main.add_command(command)
+
+
+_register()

@@ -1,0 +1,48 @@
+"""models, datasets, samplers: what there is, a line each."""
+
+from __future__ import annotations
+
+import click
+
+from refgen.commands.shared import json_option, print_json
+
+__all__ = ["datasets", "models", "samplers"]
+
+
+def _print(rows: list[tuple[str, str]], as_json: bool) -> None:
+    if as_json:
+        print_json([{"name": name, "what": what} for name, what in rows])
+        return
+    width = max(len(name) for name, _ in rows) + 2
+    click.echo("\n".join(f"{name:<{width}}{what}" for name, what in rows))
+
+
+def _first_line(documented: object) -> str:
+    return (documented.__doc__ or "").strip().splitlines()[0].rstrip(".")
+
+
+@click.command()
+@json_option
+def models(as_json: bool) -> None:
+    """List the models that can be trained."""
+    from refgen import models
+
+    _print([(name, _first_line(models.model_class(name))) for name in models.NAMES], as_json)
+
+
+@click.command()
+@json_option
+def datasets(as_json: bool) -> None:
+    """List the data sets; a CSV, NPY or NPZ file of your own works too."""
+    from refgen import distributions
+
+    _print(list(distributions.DESCRIPTIONS.items()), as_json)
+
+
+@click.command()
+@json_option
+def samplers(as_json: bool) -> None:
+    """List the samplers."""
+    from refgen import samplers
+
+    _print([(name, samplers.describe(name)) for name in samplers.NAMES], as_json)

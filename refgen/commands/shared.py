@@ -1,0 +1,78 @@
+"""What the commands share: near names, JSON output, and how long work shows where it is."""
+
+from __future__ import annotations
+
+import difflib
+import json
+import sys
+import time
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import click
+
+__all__ = ["Name", "Progress", "did_you_mean", "json_option", "print_json", "seed_option"]
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """'; did you mean ddpm?', or '' where nothing is near."""
+    near = difflib.get_close_matches(name.lower(), list(known), 3, 0.5)
+    return f"; did you mean {', '.join(near)}?" if near else ""
+
+
+class Name(click.ParamType):
+    """A name out of a list that is only looked up when the command runs."""
+
+    def __init__(self, what: str, known: Callable[[], Iterable[str]]):
+        self.what, self.known, self.name = what, known, what.upper()
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """The name itself; a usage error that names the near ones where it is unknown."""
+        known = list(self.known())
+        if value not in known:
+            near = did_you_mean(value, known) or f"; there are {', '.join(known)}"
+            self.fail(f"no {self.what} {value!r}{near}", param, ctx)
+        return str(value)
+
+
+seed_option = click.option(
+    "--seed", type=click.IntRange(0), default=0, show_default=True, help="Seed of all randomness."
+)
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
+
+
+def print_json(value: Any) -> None:
+    """Strict JSON on stdout (never NaN or Infinity)."""
+    click.echo(json.dumps(value, indent=2, allow_nan=False))
+
+
+class Progress:
+    """Where long work is: one line that is redrawn on a terminal, a plain line each tenth in a log.
+
+    Goes to stderr, so that stdout stays what was asked for.
+    """
+
+    def __init__(self, label: str, total: int, start: int = 0):
+        self.label, self.total, self.start = label, total, start
+        self.began = time.perf_counter()
+        self.terminal = sys.stderr.isatty()
+        self.shown = -1.0
+
+    def __call__(self, done: int, note: str = "") -> None:
+        """Say that `done` of the total are done."""
+        now = time.perf_counter()
+        last = done >= self.total
+        if self.terminal and now - self.shown < 0.1 and not last:
+            return
+        if not self.terminal and int(10 * done / self.total) == int(10 * self.shown) and not last:
+            return
+        self.shown = now if self.terminal else done / self.total
+        rate = (done - self.start) / max(now - self.began, 1e-9)
+        left = (
+            f"{(self.total - done) / rate:.0f} s left" if rate and not last else f"{now - self.began:.1f} s"
+        )
+        text = f"{self.label}  {done}/{self.total}  {rate:,.0f}/s  {left}  {note}".rstrip()
+        if self.terminal:
+            filled = int(20 * done / self.total)
+            text = f"\r\x1b[K{self.label} [{'#' * filled}{'.' * (20 - filled)}] {text[len(self.label) + 2 :]}"
+        click.echo(text, err=True, nl=last or not self.terminal)

@@ -1,0 +1,126 @@
+"""The arrows between the rooms run one way: read off the imports."""
+
+import ast
+from graphlib import TopologicalSorter
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1] / "refgen"
+
+TRUTH = {"formulas", "backend", "schedules", "distributions"}
+SAMPLING = TRUTH | {"denoisers"}
+CHECKED = SAMPLING | {"samplers", "nets", "models"}
+
+# What each room may import of the others.
+ALLOWED = {
+    "backend": set(),
+    "sources": set(),
+    "optimizers": set(),
+    "formulas": set(),
+    "nets": {"backend"},
+    "schedules": {"formulas", "backend"},
+    "distributions": {"formulas", "backend"},
+    "denoisers": TRUTH,
+    "samplers": SAMPLING,
+    "metrics": SAMPLING,
+    "models": {"nets", "formulas", "schedules", "denoisers", "samplers", "backend"},
+    "training": {"optimizers", "backend"},
+    "cards": {"sources", "derivations"},  # derivations only to find them, inside a function
+    "derivations": CHECKED | {"cards", "sources"},
+    "plots": CHECKED | {"metrics"},
+    "runs": {"backend", "distributions", "models", "training", "optimizers"},
+    "experiments": CHECKED | {"backend", "cards", "metrics", "plots", "runs", "sources", "training"},
+    "commands": CHECKED | {"cards", "experiments", "metrics", "plots", "runs", "sources", "training"},
+    "cli": {"commands"},
+}
+OUTSIDE = {
+    "formulas": {"autograd.numpy", "autograd.extend", "scipy.special", "math"},
+    "cli": {"click"},
+}
+
+
+def modules() -> dict[str, Path]:
+    names = {}
+    for path in sorted(ROOT.rglob("*.py")):
+        parts = ("refgen", *path.relative_to(ROOT).with_suffix("").parts)
+        names[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
+    return names
+
+
+def imports(path: Path, top_only: bool = False) -> set[str]:
+    tree = ast.parse(path.read_text())
+    found = set()
+    for node in tree.body if top_only else ast.walk(tree):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: relative import"
+            found |= {f"{node.module}.{alias.name}" for alias in node.names} | {str(node.module)}
+    return found
+
+
+def room(module: str) -> str:
+    parts = module.split(".")
+    return parts[1] if len(parts) > 1 else ""
+
+
+MODULES = modules()
+
+
+@pytest.mark.parametrize("module", [m for m in MODULES if m != "refgen"])
+def test_imports_follow_the_arrows(module: str) -> None:
+    here = room(module)
+    assert here in ALLOWED, f"{here} is a room without a place in the house: give it its arrows"
+    for name in imports(MODULES[module]):
+        if name.startswith("refgen.") and room(name) in ALLOWED and room(name) != here:
+            assert room(name) in ALLOWED[here], f"{module} imports {name}: no arrow from {here} there"
+
+
+@pytest.mark.parametrize("module", [m for m in MODULES if room(m) in OUTSIDE])
+def test_what_comes_from_outside(module: str) -> None:
+    standard = {
+        "__future__",
+        "typing",
+        "collections",
+        "errno",
+        "os",
+        "sys",
+        "functools",
+        "itertools",
+        "refgen",
+    }
+    for name in imports(MODULES[module]):
+        if name.partition(".")[0] in standard:
+            continue
+        allowed = OUTSIDE[room(module)]
+        assert any(name == a or name.startswith(a + ".") or a == f"{name}.numpy" for a in allowed), (
+            module,
+            name,
+        )
+
+
+def test_no_circles() -> None:
+    graph = {}
+    for module, path in MODULES.items():
+        graph[module] = {name for name in imports(path, top_only=True) if name in MODULES and name != module}
+        # `from refgen.formulas import gaussian` names the package as well as the module that is meant
+        graph[module] -= {
+            name for name in graph[module] if any(o.startswith(name + ".") for o in graph[module])
+        }
+    TopologicalSorter(graph).prepare()
+
+
+def test_plots_and_runs_are_used_by_experiments_and_commands_only() -> None:
+    for module, path in MODULES.items():
+        if room(module) not in ("experiments", "commands", "plots", "runs"):
+            assert not {room(n) for n in imports(path)} & {"plots", "runs"}, module
+
+
+def test_derivations_name_formulas_by_their_module() -> None:
+    # A formula imported by name would be out of reach of the test of independence.
+    for module, path in MODULES.items():
+        if room(module) == "derivations" and module != "refgen.derivations":
+            for node in ast.walk(ast.parse(path.read_text())):
+                if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("refgen.formulas"):
+                    assert node.module == "refgen.formulas", f"{module}: from {node.module} import a name"
