@@ -40,9 +40,9 @@ def optimal_var_bounds(
               \;\le\; \frac{1-\alpha_t}{\alpha_t}
 
     alpha_t: in (0, 1). alpha_bar_s: in (0, 1], s = t - 1. data_var: v, the variance of the data averaged over
-    coordinates, >= 0; the upper bound is reached by Gaussian data, is :math:`\beta_t` at v = 1 and the last
-    term where v is not known (None). Broadcastable.
-    Source: Bao et al. 2022 (Analytic-DPM), theorem 2.
+    coordinates, >= 0; the upper bound, that of the best linear denoiser, is reached by isotropic Gaussian
+    data, is :math:`\beta_t` at v = 1 and the last term where v is not known (None). Broadcastable.
+    Source: Bao et al. 2022 (Analytic-DPM), theorem 2 (the first and the last term).
     """
     beta_t, lower = step_var(alpha_t), posterior_var(alpha_t, alpha_bar_s)
     if data_var is None:
