@@ -9,8 +9,20 @@ from __future__ import annotations
 import autograd.numpy as np
 
 from refgen.formulas.elementary import Array, require_last_axis, sqrt
+from refgen.formulas.gaussian import log_prob_isotropic
 
-__all__ = ["alpha_bar", "diffuse", "noise_var", "one_minus_alpha_bar", "step", "step_mean", "step_var"]
+__all__ = [
+    "alpha_bar",
+    "diffuse",
+    "is_prior",
+    "noise_var",
+    "one_minus_alpha_bar",
+    "path_log_prob",
+    "reverse_non_gaussianity",
+    "step",
+    "step_mean",
+    "step_var",
+]
 
 
 def step_mean(x_s: Array, alpha_t: Array) -> Array:
@@ -80,3 +92,44 @@ def diffuse(x_0: Array, eps: Array, signal: Array, std: Array) -> Array:
     """
     require_last_axis(x_0=x_0, eps=eps)
     return signal * x_0 + std * eps
+
+
+def path_log_prob(x: Array, alpha: Array) -> Array:
+    r"""Log-density of a whole noisy path given its start: a product of single steps.  [FWD-8]
+
+    .. math:: q(x_{1:T}\mid x_0)=\prod_{t=1}^T q(x_t\mid x_{t-1})
+
+    x: (..., T + 1, d), the path x_0..x_T. alpha: (T,), alpha_1..alpha_T, in (0, 1). Returns (...), in nats.
+    Raises ValueError where the path has not one point more than there are steps.
+    Source: Ho et al. 2020, eq. 2; SJTU tutorial, slide 14.
+    """
+    if np.shape(x)[-2] != np.shape(alpha)[-1] + 1:
+        raise ValueError(
+            f"x has shape {np.shape(x)}; a path of {np.shape(alpha)[-1]} steps has one point more"
+        )
+    a = alpha[..., :, None]
+    return np.sum(log_prob_isotropic(x[..., 1:, :], step_mean(x[..., :-1, :], a), step_var(a)), axis=-1)
+
+
+def is_prior(alpha_bar: Array) -> Array:
+    r"""Whether q(x_t | x_0) is N(0, I), for every x_0: only with no signal left.  [FWD-7, FWD-9]
+
+    .. math:: x_t\to\mathcal N(0,I)\iff\bar\alpha_t\to0\iff\textstyle\sum_t\beta_t=\infty\quad(\beta_t<1)
+
+    alpha_bar: of a step, or its limit for t to infinity; in [0, 1]. At a finite T it is positive, and what is
+    left is the `elbo.l_T` that a sampler ignores. Source: Kim, 'Diffusion Model', third constraint, and SJTU
+    tutorial, slide 15, both with the condition added.
+    """
+    return alpha_bar == 0
+
+
+def reverse_non_gaussianity(third_derivative: Array, beta_t: Array) -> Array:
+    r"""How far q(x_s | x_t) is from the Gaussian of its mean and variance: KL to leading order.   [FWD-12]
+
+    .. math:: D_{KL}=\frac{\beta_t^3}{12}\Big(\frac{\partial^3\log q_s}{\partial x^3}\Big)^2+O(\beta_t^4)
+
+    One dimension. third_derivative: of log q_s at x_t (where along the way is of higher order). beta_t: in
+    (0, 1). Broadcastable. The skewness is beta^(3/2) times that derivative, and KL is skewness^2 / 12.
+    Source: Kim, 'Diffusion Model' ("it requires a lot of steps"), made quantitative.
+    """
+    return beta_t**3 * third_derivative**2 / 12

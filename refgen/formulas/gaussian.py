@@ -10,14 +10,30 @@ from refgen.formulas.elementary import Array, log, require_last_axis, sqrt
 
 __all__ = [
     "complete_the_square",
-    "jensen_gap",
+    "condition",
+    "kl_diagonal",
     "kl_gaussian",
+    "kl_same_var",
+    "log_normaliser",
+    "log_normaliser",
     "log_prob",
     "log_prob_isotropic",
+    "merge_noise",
     "reparametrise",
+    "sum_of_gaussians",
 ]
 
 LOG_2PI = math.log(2 * math.pi)
+
+
+def log_normaliser(var: Array, d: int = 1) -> Array:
+    r"""log of the integral of exp(-||x - mean||^2 / (2 var)) over d dimensions.       [GAU-1]
+
+    .. math:: \ln Z = \tfrac d2\ln(2\pi\sigma^2)
+
+    var: > 0, a number or an array. Returns its shape. Source: Bishop 2006, section 2.3.
+    """
+    return 0.5 * d * (LOG_2PI + log(var))
 
 
 def log_prob(x: Array, mean: Array, cov: Array) -> Array:
@@ -27,12 +43,12 @@ def log_prob(x: Array, mean: Array, cov: Array) -> Array:
               + (x-\mu)^\top\Sigma^{-1}(x-\mu)\big)
 
     x, mean: (..., d). cov: (..., d, d), symmetric positive definite. Returns (...), in nats.
-    Raises ValueError where the last axes differ. Source: SJTU tutorial, slide 18.
+    Raises ValueError where the last axes differ. Source: Bishop 2006, section 2.3.
     """
     require_last_axis(x=x, mean=mean, cov=cov)
     root = np.linalg.cholesky(cov)
-    z = np.linalg.solve(root, (x - mean)[..., None])[..., 0]
-    log_det = 2 * np.sum(np.log(np.diagonal(root, axis1=-2, axis2=-1)), axis=-1)
+    z = (np.linalg.inv(root) @ (x - mean)[..., None])[..., 0]
+    log_det = 2 * np.sum(np.log(np.diagonal(root, axis1=-1, axis2=-2)), axis=-1)
     return -0.5 * (np.shape(x)[-1] * LOG_2PI + log_det + np.sum(z**2, axis=-1))
 
 
@@ -47,7 +63,34 @@ def log_prob_isotropic(x: Array, mean: Array, var: Array) -> Array:
     """
     require_last_axis(x=x, mean=mean)
     z = (x - mean) / sqrt(var)
-    return -0.5 * np.sum(z**2 + (LOG_2PI + log(var)), axis=-1)
+    return -np.sum(0.5 * z**2 + log_normaliser(var), axis=-1)
+
+
+def sum_of_gaussians(
+    mean_1: Array, var_1: Array, mean_2: Array, var_2: Array, covariance: Array = 0.0
+) -> tuple[Array, Array]:
+    r"""Mean and variance of X + Y for jointly Gaussian X and Y.                       [GAU-2]
+
+    .. math:: X+Y\sim\mathcal N(\mu_1+\mu_2,\ \sigma_1^2+\sigma_2^2+2\,\mathrm{Cov}(X,Y))
+
+    All broadcastable, per coordinate; var >= 0. covariance: 0 where X and Y are independent.
+    Source: Kim, 'Diffusion Model'; SJTU tutorial, slide 15 (both for independent X and Y, without saying so).
+    """
+    return mean_1 + mean_2, var_1 + var_2 + 2 * covariance
+
+
+def merge_noise(eps_1: Array, eps_2: Array, std_1: Array, std_2: Array) -> tuple[Array, Array]:
+    r"""One standard normal noise, and its std, in place of two independent ones.      [GAU-3]
+
+    .. math:: a\,\epsilon_1+b\,\epsilon_2=\sqrt{a^2+b^2}\;\epsilon,\qquad
+              \epsilon=\frac{a\,\epsilon_1+b\,\epsilon_2}{\sqrt{a^2+b^2}}\sim\mathcal N(0,I)
+
+    eps_1, eps_2: (..., d). std_1, std_2: a and b, broadcastable, not both zero. Returns (eps, std).
+    Source: Kim, 'Diffusion Model'; SJTU tutorial, slide 15.
+    """
+    require_last_axis(eps_1=eps_1, eps_2=eps_2)
+    std = sqrt(std_1**2 + std_2**2)
+    return (std_1 * eps_1 + std_2 * eps_2) / std, std
 
 
 def kl_gaussian(mean_0: Array, cov_0: Array, mean_1: Array, cov_1: Array) -> Array:
@@ -56,15 +99,41 @@ def kl_gaussian(mean_0: Array, cov_0: Array, mean_1: Array, cov_1: Array) -> Arr
     .. math:: D_{KL} = \tfrac12\Big(\mathrm{tr}(\Sigma_1^{-1}\Sigma_0) - d
               + (\mu_1-\mu_0)^\top\Sigma_1^{-1}(\mu_1-\mu_0) + \ln\tfrac{\det\Sigma_1}{\det\Sigma_0}\Big)
 
-    mean_0, mean_1: (..., d). cov_0, cov_1: (..., d, d), positive definite. Returns (...).
-    Source: SJTU tutorial, slide 22.
+    mean_0, mean_1: (..., d). cov_0, cov_1: (..., d, d), symmetric positive definite. Returns (...).
+    Raises ValueError where the last axes differ. Source: SJTU tutorial, slide 22.
     """
     require_last_axis(mean_0=mean_0, mean_1=mean_1, cov_0=cov_0, cov_1=cov_1)
     d, shift = np.shape(mean_0)[-1], (mean_1 - mean_0)[..., None]
     trace = np.trace(np.linalg.solve(cov_1, cov_0), axis1=-2, axis2=-1)
-    quadratic = (np.swapaxes(shift, -1, -2) @ np.linalg.solve(cov_1, shift))[..., 0, 0]
+    quadratic = np.sum(shift * np.linalg.solve(cov_1, shift), axis=(-2, -1))
     log_det_0, log_det_1 = np.linalg.slogdet(cov_0)[1], np.linalg.slogdet(cov_1)[1]
     return 0.5 * (trace - d + quadratic + log_det_1 - log_det_0)
+
+
+def kl_diagonal(mean_0: Array, var_0: Array, mean_1: Array, var_1: Array) -> Array:
+    r"""KL divergence of Gaussians with diagonal covariances, in nats.                 [GAU-4]
+
+    .. math:: D_{KL} = \tfrac12\sum_i\Big(r_i-1-\ln r_i+\frac{(\mu_{1i}-\mu_{0i})^2}{\sigma_{1i}^2}\Big),
+              \quad r_i=\frac{\sigma_{0i}^2}{\sigma_{1i}^2}
+
+    mean_0, mean_1: (..., d). var_0, var_1: > 0, broadcastable against (..., d): a number, (..., 1), or (d,).
+    Returns (...): the sum over coordinates, not their mean. Source: SJTU tutorial, slide 22, coordinatewise.
+    """
+    require_last_axis(mean_0=mean_0, mean_1=mean_1)
+    variances = var_0 / var_1 - 1 + (log(var_1) - log(var_0))
+    return 0.5 * np.sum(variances + (mean_1 - mean_0) ** 2 / var_1, axis=-1)
+
+
+def kl_same_var(mean_0: Array, mean_1: Array, var: Array) -> Array:
+    r"""KL divergence of two Gaussians of the same isotropic variance, in nats.        [GAU-5]
+
+    .. math:: D_{KL}=\frac{\lVert\mu_0-\mu_1\rVert^2}{2\sigma^2}
+
+    mean_0, mean_1: (..., d). var: > 0, broadcastable against (...). Returns (...).
+    Source: Kim, 'Diffusion Model'; SJTU tutorial, slide 22 (a step of both).
+    """
+    require_last_axis(mean_0=mean_0, mean_1=mean_1)
+    return np.sum((mean_0 - mean_1) ** 2, axis=-1) / (2 * var)
 
 
 def complete_the_square(A: Array, B: Array, x: Array) -> Array:
@@ -75,13 +144,24 @@ def complete_the_square(A: Array, B: Array, x: Array) -> Array:
     return A * (x - B / (2 * A)) ** 2
 
 
-def jensen_gap(weights: Array, values: Array) -> Array:
-    r"""log E[Y] - E[log Y], never negative.                                           [GAU-9]
+def condition(mean: Array, cov: Array, observed: Array) -> tuple[Array, Array]:
+    r"""Law of the first coordinates of a Gaussian, given the last ones.               [GAU-8]
 
-    weights: (..., K), a distribution. values: (..., K), positive. Returns (...), 0 where Y is constant.
-    Source: Kim, 'Diffusion Model' (the step from log E to E log).
+    .. math:: x\mid y\sim\mathcal N\big(\mu_x+\Sigma_{xy}\Sigma_{yy}^{-1}(y-\mu_y),\
+              \Sigma_{xx}-\Sigma_{xy}\Sigma_{yy}^{-1}\Sigma_{yx}\big)
+
+    mean: (..., m + n). cov: (..., m + n, m + n), symmetric positive definite. observed: y, (..., n), the
+    last n coordinates. Returns (mean, cov), (..., m) and (..., m, m). Source: Bishop 2006, eqs. 2.81 and 2.82.
     """
-    return np.log(np.sum(weights * values, axis=-1)) - np.sum(weights * np.log(values), axis=-1)
+    require_last_axis(mean=mean, cov=cov)
+    d, n = np.shape(mean)[-1], np.shape(observed)[-1]
+    if n >= d:
+        raise ValueError(f"observed has {n} coordinates; they must be fewer than those of mean, {d}")
+    m = d - n
+    cross = cov[..., m:, :m]
+    gain = np.swapaxes(np.linalg.solve(cov[..., m:, m:], cross), -1, -2)
+    surprise = (observed - mean[..., m:])[..., None]
+    return mean[..., :m] + (gain @ surprise)[..., 0], cov[..., :m, :m] - gain @ cross
 
 
 def reparametrise(mean: Array, root: Array, eps: Array) -> Array:
