@@ -1,9 +1,9 @@
 r"""Gaussians along a curve: moons, circles, rolls, spirals and a pinwheel, with exact densities.
 
 Each set is the law of a point on a curve plus noise N(0, std^2 I). The point is drawn from nodes that lie
-closer together than half a standard deviation, so that the law is a mixture of Gaussians of one shared
+closer together than 0.8 standard deviations, so that the law is a mixture of Gaussians of one shared
 variance, known exactly, while no eye or test can tell it from the smooth curve: the ripple of nodes h apart
-has relative height :math:`2e^{-2\pi^2\mathrm{std}^2/h^2}`, below 1e-33. Shapes and sizes are much like those
+has relative height :math:`2e^{-2\pi^2\mathrm{std}^2/h^2}`, below 1e-13. Shapes and sizes are much like those
 in common use (Grathwohl et al. 2019), on about [-4, 4]^2.
 """
 

@@ -10,14 +10,22 @@ import numpy as np
 
 from refgen.backend import Stream
 from refgen.distributions import entropy
-from refgen.distributions.base import Distribution, affine_parameters, check_count, check_level
+from refgen.distributions.base import Distribution
+from refgen.distributions.doors import (
+    affine_parameters,
+    check_count,
+    check_level,
+    checked_weights,
+    finite_array,
+    shown,
+)
 from refgen.formulas import mixture
 
 __all__ = ["GaussianMixture", "grid", "ring", "two_gaussians"]
 
 Parameters = tuple[np.ndarray, np.ndarray, np.ndarray]
 
-CACHE = 2**16  # numbers that fit beside each other in a core's cache
+CACHE = 2**17  # numbers that fit beside each other in a core's cache
 SEPARATED = 6.0  # means this many standard deviations apart are modes of their own
 
 
@@ -32,12 +40,12 @@ class GaussianMixture(Distribution):
     """
 
     def __init__(self, means: Any, covs: Any, weights: Any = None):
-        self.means = _array("means", means, 2)
+        self.means = finite_array("means", means, 2)
         if self.means.size == 0:
             raise ValueError(f"means has shape {self.means.shape}; it needs at least one row and one column")
         count, self.dim = self.means.shape
         self.covs = _covariances(covs, count, self.dim)
-        self.weights = _weights(weights, count)
+        self.weights = checked_weights(weights, count)
         for array in (self.means, self.covs, self.weights):
             array.setflags(write=False)
         self._by_dtype: dict[Any, Parameters] = {}
@@ -120,8 +128,13 @@ class GaussianMixture(Distribution):
 
     @property
     def _rows(self) -> int:
-        width = self.dim * 16 if self.covs.ndim == 3 else 1
-        return max(1, CACHE * width // self.means.size)
+        if self.covs.ndim == 3:
+            return self._rows_of_cov
+        return max(CACHE // len(self.means), 16 if self.dim <= mixture.SMALL_DIMENSION else 64)
+
+    @property
+    def _rows_of_cov(self) -> int:
+        return max(1, (8 * CACHE if self.covs.ndim == 3 else CACHE) // self.means.size)
 
     def _parameters(self, x: np.ndarray, density: bool = False) -> Parameters:
         """weights, means and covs in the precision of x."""
@@ -152,41 +165,13 @@ def grid() -> GaussianMixture:
     return GaussianMixture(np.stack(np.meshgrid(line, line), -1).reshape(-1, 2), 0.2**2)
 
 
-def _array(name: str, value: Any, ndim: int) -> np.ndarray:
-    try:
-        array = np.array(value, dtype=np.float64)
-    except (TypeError, ValueError):
-        raise ValueError(f"{name} is not an array of numbers with rows of equal length") from None
-    if array.ndim != ndim:
-        raise ValueError(f"{name} has shape {array.shape}; it must have {ndim} axes")
-    if not np.all(np.isfinite(array)):
-        raise ValueError(f"{name} holds a NaN or an infinity; all numbers must be finite")
-    return array
-
-
-def _short(value: Any) -> str:
-    """One short line that shows a value."""
-    return " ".join(repr(value).split())[:60]
-
-
-def _weights(weights: Any, count: int) -> np.ndarray:
-    if weights is None:
-        return np.full(count, 1 / count)
-    array = _array("weights", weights, 1)
-    if array.shape != (count,) or not np.all(array > 0):
-        raise ValueError(
-            f"weights is {_short(weights)}; it must be {count} positive numbers, one a component"
-        )
-    return array / array.sum()
-
-
 def _covariances(covs: Any, count: int, dim: int) -> np.ndarray:
-    array = _array("covs", covs, np.ndim(covs))
+    array = finite_array("covs", covs, np.ndim(covs))
     if array.ndim < 2 and array.shape in ((), (dim,)):
         array = np.broadcast_to(array, (dim,)).copy()
         if array.min() < 0 or (array.min() == 0 < array.max()):
             raise ValueError(
-                f"covs is {_short(covs)}; a shared variance is positive, or 0 throughout for points"
+                f"covs is {shown(covs)}; a shared variance is positive, or 0 throughout for points"
             )
         return array
     if array.shape != (count, dim, dim):
