@@ -20,7 +20,7 @@ from functools import cache
 
 import autograd.numpy as np
 
-from refgen.formulas.elementary import Array, require_last_axis
+from refgen.formulas.elementary import Array, log, require_last_axis
 
 __all__ = ["clean_log_prob", "interval_log_prob", "log_prob", "posterior_cov", "posterior_mean", "score"]
 
@@ -105,7 +105,8 @@ def _interval(away: Array, half: Array, std: Array) -> tuple[Array, Array, Array
     away: centre minus x. half: half the width, >= 0. std: > 0. Broadcastable.
     """
     sign = np.where(away < 0, -1, 1).astype(away.dtype)
-    c, h = sign * away / std, half / std  # mirrored, so that c >= 0
+    c = sign * away / std  # mirrored, so that c >= 0
+    h = half / std * np.ones_like(c)
     y_top = np.maximum(c - h, 0)  # where phi(y) is largest
     root = np.sqrt(y_top**2 + CUT)
     width = np.maximum(h, 1e-30)  # no division by zero
@@ -119,7 +120,7 @@ def _interval(away: Array, half: Array, std: Array) -> tuple[Array, Array, Array
     total = np.sum(mass, axis=-1)
     mean = np.sum(mass * offset, axis=-1) / total
     var = np.sum(mass * (offset - mean[..., None]) ** 2, axis=-1) / total
-    log_density = np.log(total * (last - first) / 4) - y_top**2 / 2 - np.log(math.sqrt(2 * math.pi) * std)
+    log_density = np.log(total * (last - first) / 4) - y_top**2 / 2 - log(math.sqrt(2 * math.pi) * std)
     return log_density, sign * (y_top + h * mean), sign * (w_top + mean), var
 
 
