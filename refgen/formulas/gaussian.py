@@ -15,11 +15,11 @@ __all__ = [
     "kl_gaussian",
     "kl_same_var",
     "log_normaliser",
-    "log_normaliser",
     "log_prob",
     "log_prob_isotropic",
     "merge_noise",
     "reparametrise",
+    "sum_is_gaussian",
     "sum_of_gaussians",
 ]
 
@@ -77,6 +77,15 @@ def sum_of_gaussians(
     Source: Kim, 'Diffusion Model'; SJTU tutorial, slide 15 (both for independent X and Y, without saying so).
     """
     return mean_1 + mean_2, var_1 + var_2 + 2 * covariance
+
+
+def sum_is_gaussian(jointly_gaussian: bool, correlation: float) -> bool:
+    r"""Whether X + Y is Gaussian, for X and Y that are each N(0, 1).                  [GAU-2]
+
+    Jointly Gaussian they may be (independence is a case of it), or Y = S X with a random sign S of mean
+    `correlation`, in [-1, 1]: then only a sign that is certain will do, and no correlation at all will not.
+    """
+    return jointly_gaussian or abs(correlation) == 1
 
 
 def merge_noise(eps_1: Array, eps_2: Array, std_1: Array, std_2: Array) -> tuple[Array, Array]:
@@ -150,8 +159,9 @@ def condition(mean: Array, cov: Array, observed: Array) -> tuple[Array, Array]:
     .. math:: x\mid y\sim\mathcal N\big(\mu_x+\Sigma_{xy}\Sigma_{yy}^{-1}(y-\mu_y),\
               \Sigma_{xx}-\Sigma_{xy}\Sigma_{yy}^{-1}\Sigma_{yx}\big)
 
-    mean: (..., m + n). cov: (..., m + n, m + n), symmetric positive definite. observed: y, (..., n), the
-    last n coordinates. Returns (mean, cov), (..., m) and (..., m, m). Source: Bishop 2006, eqs. 2.81 and 2.82.
+    mean: (..., m + n). cov: (..., m + n, m + n), symmetric positive definite. observed: y, (..., n),
+    the last n coordinates. Returns (mean, cov), (..., m) and (..., m, m).
+    Source: Bishop 2006, eqs. 2.81 and 2.82.
     """
     require_last_axis(mean=mean, cov=cov)
     d, n = np.shape(mean)[-1], np.shape(observed)[-1]
