@@ -9,7 +9,7 @@ changes the state in place and sets `state.loss`.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -19,6 +19,7 @@ from autograd import value_and_grad
 
 from refgen.backend import Stream
 from refgen.optimizers import Adam
+from refgen.training_defaults import BATCH, COOL, EMA, LR
 
 __all__ = ["Batches", "State", "fit", "gradient_step", "start"]
 
@@ -31,8 +32,8 @@ class State:
 
     params: what is being trained. ema: its moving average, which samples better. rng: noise, times and
     what else a loss draws. batches: where the data stand (`Batches.state`; "" before the first step).
-    loss: of the last step. total: sum of the losses since a reader last set it to 0. extra: a model's own
-    arrays, by name.
+    loss: of the last step. total: sum of the losses after step `since`, which a reader may set to 0 and
+    the step; row_loss: the mean it had then, for showing, not saved. extra: a model's own arrays, by name.
     """
 
     params: np.ndarray
@@ -43,6 +44,8 @@ class State:
     step: int = 0
     loss: float = math.nan
     total: float = 0.0
+    since: int = 0
+    row_loss: float = math.nan
     extra: dict[str, np.ndarray] = field(default_factory=dict)
 
     def to_arrays(self) -> dict[str, np.ndarray]:
@@ -59,7 +62,7 @@ class State:
             "rng_state": np.array(self.rng.state),
             "batches": np.array(self.batches),
             "step": np.array(self.step),
-            "losses": np.array([self.loss, self.total]),
+            "losses": np.array([self.loss, self.total, self.since]),
             **{f"extra.{name}": array for name, array in self.extra.items()},
         }
 
@@ -72,7 +75,7 @@ class State:
             seed, *path = arrays["rng"].tolist()
             rng = Stream(int(seed), *path)
             rng.restore(str(arrays["rng_state"]))
-            loss, total = arrays["losses"].tolist()
+            loss, total, since = arrays["losses"].tolist()
             params, ema, m, v = (arrays[name].copy() for name in ("params", "ema", "adam_m", "adam_v"))
             batches, count = str(arrays["batches"]), int(arrays["step"])
         except KeyError as error:
@@ -83,10 +86,10 @@ class State:
             raise ValueError("not a training state: params, ema and Adam's moments differ in shape")
         extra = {name[6:]: array.copy() for name, array in arrays.items() if name.startswith("extra.")}
         adam = Adam(m, v, int(step), lr, beta1, beta2, eps)
-        return cls(params, ema, adam, rng, batches, count, loss, total, extra)
+        return cls(params, ema, adam, rng, batches, count, loss, total, int(since), extra=extra)
 
 
-def start(model: Any, rng: Stream, lr: float = 1e-3) -> State:
+def start(model: Any, rng: Stream, lr: float = LR) -> State:
     """The state before the first step; its streams are sub-streams of rng."""
     params = model.init(rng.spawn("init"))
     return State(params, params.copy(), Adam.of(params, lr), rng.spawn("loss"))
@@ -143,7 +146,7 @@ def gradient_step(model: Any, state: State, batch: np.ndarray, rng: Stream) -> N
 
 
 def fit(
-    model: Any, data: Any, state: State, steps: int, batch: int = 512, ema: float = 0.999, cool: float = 0.0
+    model: Any, data: Any, state: State, steps: int, batch: int = BATCH, ema: float = EMA, cool: float = COOL
 ) -> Iterator[State]:
     """Train until `state.step` is `steps`; yields the state, the same object, after every step.
 
@@ -157,6 +160,12 @@ def fit(
             raise ValueError(f"{name} is {value}; it must lie in [0, 1)")
     update = getattr(model, "update", None) or partial(gradient_step, model)
     batches = Batches(data, batch, Stream(state.rng.seed, *state.rng.path, "data"), state.batches)
+    return _steps(update, batches, state, steps, ema, cool)
+
+
+def _steps(
+    update: Callable, batches: Batches, state: State, steps: int, ema: float, cool: float
+) -> Iterator[State]:
     while state.step < steps:
         state.adam.scale = min(1.0, (steps - state.step) / (cool * steps)) if cool else 1.0
         update(state, batches.next(), state.rng)

@@ -7,7 +7,7 @@ import importlib
 from dataclasses import fields
 from typing import Any
 
-__all__ = ["NAMES", "model_class", "named"]
+__all__ = ["NAMES", "model_class", "name_of", "named"]
 
 _WHERE = {"ddpm": ("refgen.models.ddpm", "DDPM")}
 
@@ -32,3 +32,12 @@ def named(name: str, **options: Any) -> Any:
         if option not in known:
             raise ValueError(f"model {name} has no option {option!r}; it has {', '.join(known)}")
     return kind(**options)
+
+
+def name_of(model: Any) -> str:
+    """The name under which `named` makes this kind of model. Raises ValueError for any other object."""
+    kind = type(model)
+    for name, where in _WHERE.items():
+        if where == (kind.__module__, kind.__qualname__):
+            return name
+    raise ValueError(f"model is a {kind.__qualname__}; it must be one of {', '.join(NAMES)}")

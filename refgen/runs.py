@@ -1,0 +1,262 @@
+"""A run is a folder: config.json, metrics.csv, checkpoint.npz and figures/.
+
+`train` makes one or goes on with one, to the same numbers, bit for bit; `load` reads one back.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import platform
+import time
+import warnings
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import refgen
+from refgen import checkpoints, models, training
+from refgen.backend import Stream
+from refgen.interrupts import Interrupted, held
+from refgen.training_defaults import BATCH, COOL, EMA, LR, STEPS
+
+__all__ = ["Interrupted", "Run", "find", "load", "read_config", "train"]
+
+HEADER = "step,loss,seconds"
+MUST_AGREE = ("model", "options", "data", "training")
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run read back: its folder, config, model and training state."""
+
+    folder: Path
+    config: dict[str, Any]
+    model: Any
+    state: training.State
+
+    @property
+    def params(self) -> np.ndarray:
+        """The parameters to sample with: the moving average."""
+        return self.state.ema
+
+    @property
+    def shift(self) -> np.ndarray:
+        """What was subtracted from the data, (d,)."""
+        return np.array(self.config["data"]["shift"])
+
+    @property
+    def scale(self) -> np.ndarray:
+        """What the data were divided by afterwards, (d,)."""
+        return np.array(self.config["data"]["scale"])
+
+    def to_data(self, x: np.ndarray) -> np.ndarray:
+        """Points of the model, (n, d), in the units of the data."""
+        return x * self.scale.astype(x.dtype) + self.shift.astype(x.dtype)
+
+
+def train(
+    folder: str | Path,
+    model: Any,
+    data: Any,
+    *,
+    steps: int = STEPS,
+    batch: int = BATCH,
+    lr: float = LR,
+    ema: float = EMA,
+    cool: float = COOL,
+    seed: int = 0,
+    data_name: str = "",
+    shift: Any = 0.0,
+    scale: Any = 1.0,
+    resume: bool = False,
+    every: int = 100,
+    save_every: int = 1000,
+) -> Iterator[training.State]:
+    """Train in a folder; yields the state at every row of metrics.csv (each `every` steps, and the last).
+
+    model: one of `refgen.models`. data: as the model sees them, standardised: a distribution or points (n,
+    d). data_name, shift, scale: what they are called and how they were standardised, for whoever reads the
+    run. The other options are those of `training.fit`. A checkpoint is written each `save_every` steps, at
+    the end, and on Ctrl-C, which raises `Interrupted` between two steps.
+
+    resume: go on with the run in the folder; without `cool` also to more steps than it was begun with. Raises
+    ValueError where there is none, where there is one and resume is False, or where an option differs;
+    OSError where the folder cannot be written (an earlier checkpoint is then untouched). Warns where
+    versions differ, since the numbers then may.
+    """
+    for name, value in [("steps", steps), ("every", every), ("save_every", save_every)]:
+        if value < 1:
+            raise ValueError(f"{name} is {value}; it must be >= 1")
+    folder, ones = Path(folder), np.ones(model.dim)
+    sizes = {"steps": steps, "batch": batch, "lr": lr, "ema": ema, "cool": cool, "seed": seed, "every": every}
+    described = {"name": data_name, "shift": (shift * ones).tolist(), "scale": (scale * ones).tolist()}
+    if not hasattr(data, "sample"):
+        data = np.ascontiguousarray(data, np.float32)
+        described["sha256"] = hashlib.sha256(data.tobytes()).hexdigest()
+    config = {"model": models.name_of(model), "options": asdict(model), "data": described, "training": sizes}
+    config |= {"versions": _versions(), "blas": _blas()}
+    if resume:
+        state = _resumed(folder, config)
+    else:
+        if (folder / "config.json").exists():
+            raise ValueError(f"{folder} already holds a run; resume it, or name another folder")
+        state = training.start(model, Stream(seed, "train"), lr)
+    fitting = training.fit(model, data, state, steps, batch, ema, cool)
+    _open_folder(folder, config, state.step)
+    return _loop(folder, fitting, state, steps, every, save_every)
+
+
+def _loop(
+    folder: Path, fitting: Iterator, state: training.State, steps: int, every: int, save_every: int
+) -> Iterator[training.State]:
+    before, began, saved = _seconds(folder), time.perf_counter(), -1
+
+    def save() -> None:
+        checkpoints.save(folder / "checkpoint.npz", state.to_arrays())
+
+    if state.step == 0:
+        save()
+    with held() as interrupted:
+        try:
+            for _ in fitting:
+                if state.step % every == 0 or state.step == steps:
+                    state.row_loss = state.total / (state.step - state.since)
+                    state.total, state.since = 0.0, state.step
+                    seconds = before + time.perf_counter() - began
+                    _append(folder, f"{state.step},{state.row_loss!r},{seconds:.2f}")
+                    if state.step % save_every == 0 or state.step == steps:
+                        save()
+                        saved = state.step
+                    yield state
+                if interrupted and state.step < steps:
+                    save()
+                    raise Interrupted(f"stopped at step {state.step} of {steps}; resume to go on: {folder}")
+        except GeneratorExit:  # whoever asked for the states wants no more
+            if saved != state.step:
+                save()
+            raise
+
+
+def _resumed(folder: Path, config: dict[str, Any]) -> training.State:
+    old = read_config(folder)
+    for part in MUST_AGREE:
+        if not isinstance(config[part], dict):
+            if old[part] != config[part]:
+                raise ValueError(f"{folder} was begun with {part} {old[part]!r}, not {config[part]!r}")
+            continue
+        for name in sorted(old[part].keys() | config[part].keys()):
+            was, now = old[part].get(name), config[part].get(name)
+            if was != now and not (name == "steps" and config["training"]["cool"] == 0):
+                raise ValueError(f"{folder} was begun with {name} {was!r}, not {now!r}; resume with the same")
+    for part in ("versions", "blas"):
+        for name, now in config[part].items():
+            if old.get(part, {}).get(name) != now:
+                warnings.warn(
+                    f"{folder} was begun under {part} {name} {old.get(part, {}).get(name)}, not {now}: "
+                    "numbers may differ in the last digits",
+                    stacklevel=4,
+                )
+    state = training.State.from_arrays(checkpoints.load(folder / "checkpoint.npz"))
+    if state.step > config["training"]["steps"]:
+        raise ValueError(f"steps is {config['training']['steps']}; {folder} is already at step {state.step}")
+    return state
+
+
+def _open_folder(folder: Path, config: dict[str, Any], step: int) -> None:
+    """Make the folder, write its config, and drop the rows of metrics that are past the checkpoint."""
+    try:
+        (folder / "figures").mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OSError(f"cannot make {folder}: {error.strerror or error}") from None
+    rows = [row for row in _rows(folder) if int(row.split(",")[0]) <= step] if step else []
+    checkpoints.write_text(folder / "metrics.csv", "\n".join([HEADER, *rows, ""]))
+    checkpoints.write_text(folder / "config.json", json.dumps(config, indent=2) + "\n")
+
+
+def _rows(folder: Path) -> list[str]:
+    """The whole rows of metrics.csv without its header; a last row that was cut short is left out."""
+    try:
+        text = (folder / "metrics.csv").read_text()
+    except (OSError, UnicodeDecodeError):
+        return []
+    rows = text[: text.rfind("\n") + 1].splitlines()[1:]
+    return [row for row in rows if row.count(",") == 2 and row.split(",")[0].isdigit()]
+
+
+def _seconds(folder: Path) -> float:
+    rows = _rows(folder)
+    return float(rows[-1].split(",")[2]) if rows else 0.0
+
+
+def _append(folder: Path, row: str) -> None:
+    try:
+        with open(folder / "metrics.csv", "a") as file:
+            file.write(row + "\n")
+    except OSError as error:
+        raise OSError(f"cannot write {folder / 'metrics.csv'}: {error.strerror or error}") from None
+
+
+def read_config(folder: str | Path) -> dict[str, Any]:
+    """The config of the run in a folder. Raises ValueError, one line, where it is none."""
+    folder = Path(folder)
+    path = folder / "config.json"
+    try:
+        config = json.loads(path.read_text())
+    except (FileNotFoundError, NotADirectoryError):
+        raise ValueError(f"{folder} is not a run: no config.json") from None
+    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise ValueError(f"{path} cannot be read: {error}") from None
+    if not isinstance(config, dict) or any(part not in config for part in MUST_AGREE):
+        raise ValueError(f"{path} is not a run's config: it must have {', '.join(MUST_AGREE)}")
+    return config
+
+
+def load(folder: str | Path) -> Run:
+    """The run in a folder. Raises ValueError, one line, where there is none or a file of it is broken."""
+    folder = Path(folder)
+    config = read_config(folder)
+    try:
+        model = models.named(config["model"], **config["options"])
+    except TypeError as error:
+        raise ValueError(f"{folder / 'config.json'} is not a run's config: {error}") from None
+    path = folder / "checkpoint.npz"
+    try:
+        state = training.State.from_arrays(checkpoints.load(path))
+    except ValueError as error:
+        raise ValueError(str(error) if str(path) in str(error) else f"{path}: {error}") from None
+    size = model.init(Stream(0)).shape
+    if state.params.shape != size:
+        raise ValueError(f"{path} holds parameters {state.params.shape}; the model of config.json has {size}")
+    return Run(folder, config, model, state)
+
+
+def find(folder: str | Path = "runs") -> list[Path]:
+    """The runs in a folder, by name."""
+    return sorted(path.parent for path in Path(folder).glob("*/config.json"))
+
+
+def _versions() -> dict[str, str]:
+    return {
+        "refgen": refgen.__version__,
+        "numpy": np.__version__,
+        "autograd": version("autograd"),
+        "python": platform.python_version(),
+    }
+
+
+def _blas() -> dict[str, str]:
+    built: Any = np.show_config(mode="dicts")
+    blas = built.get("Build Dependencies", {}).get("blas", {})
+    settings = {
+        "threads": "OPENBLAS_NUM_THREADS",
+        "kernels": "OPENBLAS_CORETYPE",
+        "network threads": "REFGEN_THREADS",
+    }
+    chosen = {name: os.environ.get(key, "default") for name, key in settings.items()}
+    return {"name": f"{blas.get('name')} {blas.get('version')}", **chosen}
