@@ -7,7 +7,6 @@ the model's coordinates (standardised data).
 from __future__ import annotations
 
 import io
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -19,12 +18,14 @@ from matplotlib.collections import LineCollection
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 
+from refgen.checkpoints import replace_file
 from refgen.denoisers import Denoiser
 from refgen.distributions.base import Distribution
 from refgen.formulas.forward import diffuse
 from refgen.schedules import Schedule
 
 __all__ = [
+    "cloud",
     "forward_process",
     "limit_of",
     "loss_curve",
@@ -42,7 +43,7 @@ EXACT, LEARNED, DATA, INK = "#0072B2", "#D55E00", "#6b6b6b", "#222222"
 _GREYS = [(1 - 0.62 * s, 1 - 0.58 * s, 1 - 0.50 * s) for s in np.linspace(0, 1, 32)]
 DENSITY = LinearSegmentedColormap.from_list("refgen-density", _GREYS)
 
-_STYLE = {
+_STYLE: Any = {
     "font.size": 9,
     "axes.titlesize": 9,
     "axes.edgecolor": "#bbbbbb",
@@ -68,12 +69,7 @@ def save(figure: Figure, path: str | Path) -> Path:
 def _write(path: str | Path, content: bytes) -> Path:
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        beside.write_bytes(content)
-        os.replace(beside, path)
-    finally:
-        beside.unlink(missing_ok=True)
+    replace_file(path, lambda file: file.write(content))
     return path
 
 
@@ -183,6 +179,20 @@ def samples(exact: np.ndarray, learned: np.ndarray, title: str = "samples of the
     ]:
         _frame(ax, limit, f"{text}, {len(points):,} points")
         _scatter(ax, points, colour)
+    return figure
+
+
+def cloud(points: np.ndarray) -> Figure:
+    """Points (n, 2) in one panel, in their own units. Raises ValueError for points of another dimension."""
+    if points.shape[1] != 2:
+        raise ValueError(f"points have dimension {points.shape[1]}; a picture needs 2")
+    with rc_context(_STYLE):
+        figure = Figure(figsize=(5, 5), layout="constrained")
+        FigureCanvasAgg(figure)
+        ax = figure.add_subplot()
+        ax.set_title(f"{len(points):,} points")
+        _scatter(ax, points, LEARNED)
+        ax.set_aspect("equal", adjustable="datalim")
     return figure
 
 

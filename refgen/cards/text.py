@@ -80,8 +80,11 @@ def summary_line(counts: dict[str, Any]) -> str:
     failed = f", {counts['failed']} FAILED" if counts["failed"] else ""
     missed = counts["misprints"] - counts["rejected"]
     slipped = f", {missed} NOT REJECTED" if missed else ""
-    forms = f"{counts['misprints']} wrong forms: {counts['rejected']} rejected{slipped}"
-    return f"{counts['cards']} cards: {counts['passed']} passed{failed}. {forms}. {counts['seconds']:.1f} s"
+    cards = f"{counts['cards']} card{'s' * (counts['cards'] != 1)}: {counts['passed']} passed{failed}"
+    forms = (
+        f"{counts['misprints']} wrong form{'s' * (counts['misprints'] != 1)}: {counts['rejected']} rejected"
+    )
+    return f"{cards}. {forms}{slipped}. {counts['seconds']:.1f} s"
 
 
 def card_lines(cards: list[Card]) -> list[str]:

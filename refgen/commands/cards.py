@@ -52,7 +52,9 @@ def verify(
     seed: int,
     as_json: bool,
 ) -> None:
-    """Check equations: each formula against an independent derivation, and every wrong form rejected.
+    """Check equations against second derivations.
+
+    Each formula must agree with an independent derivation, and every known wrong form must be rejected.
 
     Without arguments, all of them. An ID (POST-5/mean), a row (POST-5), a topic (POST), a misprint (ERR-18)
     or a kind (inequality) narrows it. A Python file of your own cards is run the same way. Exit status 0 only
@@ -125,7 +127,7 @@ def _pair(text: str) -> tuple[str, str]:
 @click.argument("query", nargs=-1)
 @json_option
 def equations(query: tuple[str, ...], as_json: bool) -> None:
-    """List the equations, find one, or show one whole.
+    """List the equations, find some, show one whole.
 
     QUERY is an ID (POST-5), a topic (POST), or words, symbols and papers: refgen equations "Ho 7".
     """
@@ -150,7 +152,11 @@ def equations(query: tuple[str, ...], as_json: bool) -> None:
 @seed_option
 @json_option
 def misprints(id: str | None, seed: int, as_json: bool) -> None:
-    """List the misprints, or tell the story of one: printed, correct, why, where, smallest counterexample."""
+    """Show the misprints, each with a counterexample.
+
+    Without an ID, a line each; with one (ERR-18, or a card's ID) the story: printed, correct, why, where, and
+    the smallest inputs on which the two differ.
+    """
     from refgen.cards import CARDS, reject
     from refgen.cards.load import find_misprints, load_cards
     from refgen.cards.text import misprint_json, misprint_lines, misprint_page

@@ -33,7 +33,7 @@ def models(as_json: bool) -> None:
 @click.command()
 @json_option
 def datasets(as_json: bool) -> None:
-    """List the data sets; a CSV, NPY or NPZ file of your own works too."""
+    """List the data sets (your own files work too)."""
     from refgen import distributions
 
     _print(list(distributions.DESCRIPTIONS.items()), as_json)

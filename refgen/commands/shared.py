@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import difflib
 import json
+import shutil
 import sys
 import time
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import Any
 
 import click
 
-__all__ = ["Name", "Progress", "did_you_mean", "json_option", "print_json", "seed_option"]
+__all__ = ["Name", "Progress", "did_you_mean", "json_option", "print_json", "program", "seed_option"]
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
@@ -39,6 +41,17 @@ seed_option = click.option(
     "--seed", type=click.IntRange(0), default=0, show_default=True, help="Seed of all randomness."
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
+
+
+def program() -> str:
+    """How the user calls this program: refgen, or the path to it where that is not on the PATH."""
+    called = Path(sys.argv[0])
+    if called.name != "refgen":
+        return f"python {called.name}" if called.name == "cli.py" else "refgen"
+    found = shutil.which("refgen")
+    if found and Path(found).resolve() == called.resolve():
+        return "refgen"
+    return str(called.relative_to(Path.cwd()) if called.is_relative_to(Path.cwd()) else called)
 
 
 def print_json(value: Any) -> None:

@@ -1,0 +1,207 @@
+"""train, sample, evaluate: the commands about runs."""
+
+from __future__ import annotations
+
+import inspect
+import re
+import warnings
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import click
+from click.core import ParameterSource
+
+from refgen.commands.shared import Progress, did_you_mean, json_option, print_json, program, seed_option
+
+__all__ = ["evaluate", "law_of", "open_run", "sample", "train"]
+
+MODELS = ("ddpm",)
+SAMPLE_CHUNK = 10_000
+STEPS, LR, EMA, COOL = 20_000, 1e-3, 0.999, 0.0
+
+
+def law_of(name: str) -> Any:
+    """The law of a named data set, or of the points in a file: (standardised law, shift, scale)."""
+    from refgen import distributions
+
+    return distributions.load(name).standardised()
+
+
+def open_run(folder: str) -> Any:
+    """The run in a folder, and the standardised law of its data."""
+    from refgen import runs
+
+    run = runs.load(folder)
+    return run, law_of(run.config["data"]["name"])[0]
+
+
+class _Train(click.Group):
+    """A group with one command for each model, whose options are the model's hyper-parameters."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(MODELS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        return _train_command(cmd_name) if cmd_name in MODELS else None
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
+        if args and args[0] not in MODELS and not args[0].startswith("-"):
+            near = did_you_mean(args[0], MODELS) or f"; the models are {', '.join(MODELS)}"
+            raise click.UsageError(f"no model {args[0]!r}{near}", ctx)
+        return super().resolve_command(ctx, args)
+
+
+@click.command(cls=_Train, subcommand_metavar="MODEL [OPTIONS]")
+def train() -> None:
+    """Train a model on a data set.
+
+    As in: refgen train ddpm --data moons. A run is a folder: config.json, metrics.csv, checkpoint.npz and
+    figures/. Ctrl-C saves it; --resume goes on to the same numbers, bit for bit. For a model's options:
+    refgen train ddpm --help
+    """
+
+
+def _train_command(name: str) -> click.Command:
+    """The command that trains one model; built when it is asked for, because it reads the model's class."""
+    from refgen import models
+
+    kind = models.model_class(name)
+    # The comment behind a hyper-parameter, its usual value, is its help.
+    comments = dict(re.findall(r"^    (\w+): [^#\n]*#\s*(.+)$", inspect.getsource(kind), re.MULTILINE))
+    share = click.FloatRange(0, 1, max_open=True)
+    params: list[click.Parameter] = [
+        _option("--data", None, str, "A data set (refgen datasets), or a CSV, NPY or NPZ file.", "NAME|FILE"),
+        _option("--out", None, str, "Folder of the run.  [default: runs/MODEL-DATA]", "FOLDER"),
+        click.Option(["--resume"], is_flag=True, help="Go on with the run in --out, its options kept."),
+        _option("--steps", STEPS, click.IntRange(1, 10**8), "Training steps."),
+        _option("--batch", 512, click.IntRange(1, 10**6), "Points a step."),
+        _option("--lr", LR, click.FloatRange(0, 10, min_open=True), "Learning rate of Adam."),
+        _option("--ema", EMA, share, "Share of the moving average of the parameters that a step keeps."),
+        _option("--cool", COOL, share, "Last share of the steps, over which the learning rate falls to 0."),
+        _option("--seed", 0, click.IntRange(0), "Seed of all randomness."),
+    ]
+    own = [field for field in fields(kind) if field.name != "dim"]
+    for field in own:
+        flag, text = "--" + field.name.lower().replace("_", "-"), comments.get(field.name, "")
+        params.append(_option([flag, field.name], field.default, type(field.default), f"Values: {text}."))
+    names = [field.name for field in own]
+
+    def run(**given: Any) -> None:
+        _train(name, names, given)
+
+    return click.Command(name, params=params, callback=run, help=inspect.getdoc(kind))
+
+
+def _option(
+    flag: str | list[str], default: Any, kind: Any, text: str, metavar: str | None = None
+) -> click.Option:
+    names = [flag] if isinstance(flag, str) else flag
+    return click.Option(
+        names, default=default, type=kind, help=text, metavar=metavar, show_default=default is not None
+    )
+
+
+def _train(name: str, names: list[str], given: dict[str, Any]) -> None:
+    from refgen import models, runs
+
+    ctx = click.get_current_context()
+    if given["data"] is None and (given["out"] is None or not given["resume"]):
+        raise click.UsageError("--data NAME|FILE is missing; refgen datasets lists the names", ctx)
+    folder = Path(given["out"] or f"runs/{name}-{Path(given['data']).stem}")
+    if given["resume"]:
+        config = runs.load(folder).config
+        before = {**config["options"], **config["training"], "data": config["data"]["name"]}
+        typed = [key for key in given if ctx.get_parameter_source(key) is ParameterSource.COMMANDLINE]
+        given = {key: value if key in typed else before.get(key, value) for key, value in given.items()}
+    law, shift, scale = law_of(given["data"])
+    with warnings.catch_warnings():
+        warnings.showwarning = lambda message, *_, **__: click.echo(f"warning: {message}", err=True)
+        model = models.named(name, dim=law.dim, **{key: given[key] for key in names})
+        sizes = {key: given[key] for key in ("steps", "batch", "lr", "ema", "cool", "seed", "resume")}
+        states = runs.train(folder, model, law, data_name=given["data"], shift=shift, scale=scale, **sizes)
+        progress = None
+        try:
+            for state in states:
+                progress = progress or Progress(f"train {name}", given["steps"], max(0, state.step - 100))
+                progress(state.step, f"loss {state.loss:.4f}")
+        except runs.Interrupted as stopped:
+            click.echo(f"\n{stopped}\n  {program()} train {name} --out {folder} --resume", err=True)
+            ctx.exit(130)
+    click.echo(f"{folder}: trained, {given['steps']} steps")
+    click.echo(f"next: {program()} evaluate {folder}\n      {program()} plot {folder}")
+
+
+@click.command()
+@click.argument("run_folder", metavar="RUN")
+@click.option("--n", type=click.IntRange(1, 10**7), default=2000, show_default=True, help="Points.")
+@click.option("--out", metavar="FILE", help="FILE.csv, .npy, .npz or .png.  [default: RUN/samples.csv]")
+@click.option("--steps", type=click.IntRange(1, 10**6), help="Levels to use, evenly spaced.  [default: all]")
+@click.option("--exact", is_flag=True, help="Use the exact denoiser of the data in place of the network.")
+@seed_option
+def sample(run_folder: str, n: int, out: str | None, steps: int | None, exact: bool, seed: int) -> None:
+    """Draw points from a trained model.
+
+    The points are in the units of its data.
+    """
+    import numpy as np
+
+    from refgen.backend import Stream
+    from refgen.commands.points import check_suffix, write_points
+    from refgen.denoisers import ExactDenoiser
+    from refgen.samplers.ancestral import ancestral, optimal_variances
+
+    run, law = open_run(run_folder)
+    path = Path(out or run.folder / "samples.csv")
+    check_suffix(path)
+    model, levels = run.model, run.model.levels
+    if steps is not None and steps > levels.T:
+        raise ValueError(f"--steps is {steps}; the model has {levels.T} levels")
+    levels = levels.respaced(steps) if steps else levels
+    denoiser = ExactDenoiser(law) if exact else model.denoiser(run.params)
+    rng = Stream(seed, "sample")
+    variance = model.variance
+    if variance == "optimal":
+        data = law.sample(rng.spawn("data"), 2000).astype(np.float32)
+        variance = optimal_variances(denoiser, levels, data, rng.spawn("variance"))
+    progress, pieces = Progress("sample", n), []
+    for start in range(0, n, SAMPLE_CHUNK):
+        stream = rng.spawn(f"from {start}")
+        x_T = stream.normal(min(SAMPLE_CHUNK, n - start), model.dim, dtype=np.float32)
+        pieces.append(run.to_data(ancestral(denoiser, levels, x_T, stream, variance)))
+        progress(min(n, start + SAMPLE_CHUNK))
+    write_points(path, np.concatenate(pieces))
+    click.echo(f"{path}: {n} points")
+
+
+@click.command()
+@click.argument("run_folder", metavar="RUN")
+@click.option(
+    "--n", type=click.IntRange(2, 10**6), default=10_000, show_default=True, help="Points a sample."
+)
+@click.option("--control/--no-control", default=True, show_default=True, help="Also the exact denoiser.")
+@seed_option
+@json_option
+def evaluate(run_folder: str, n: int, control: bool, seed: int, as_json: bool) -> None:
+    """Measure a trained model against the exact law.
+
+    Sliced Wasserstein distance in multiples of its sampling floor, the bound on the negative log-likelihood
+    minus the entropy, mode weights, and the error of the score by noise level.
+    """
+    from refgen.backend import Stream
+    from refgen.evaluation import evaluate, report_lines
+
+    run, law = open_run(run_folder)
+    report = evaluate(
+        run.model,
+        run.params,
+        law,
+        Stream(seed, "evaluate"),
+        n=n,
+        control=control,
+        say=lambda stage: click.echo(f"  {stage} ...", err=True),
+    )
+    if as_json:
+        print_json(report)
+    else:
+        click.echo("\n".join(report_lines(report)))

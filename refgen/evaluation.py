@@ -1,0 +1,142 @@
+"""How good a trained model is, against the exact law of its data: every number with its floor or its null."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from refgen.backend import Stream
+from refgen.denoisers import ExactDenoiser
+from refgen.distributions.base import Distribution
+from refgen.metrics import directions, mode_weights, sampling_floor, score_error, sliced_wasserstein
+from refgen.samplers.ancestral import ancestral
+
+__all__ = ["CONTROL_BOUND", "MODEL_BOUND", "evaluate", "report_lines", "score_times"]
+
+# What counts as good, in multiples of the largest distance that two exact samples have.
+MODEL_BOUND, CONTROL_BOUND = 3.0, 1.5
+
+
+def score_times(T: int) -> list[int]:
+    """The times at which the score is compared, from noisy to clean, denser towards the data."""
+    return sorted({max(1, round(T * share)) for share in (1, 0.5, 0.2, 0.1, 0.05, 0.02, 0.01, 0.005)})[::-1]
+
+
+def evaluate(
+    model: Any,
+    params: np.ndarray,
+    law: Distribution,
+    rng: Stream,
+    *,
+    n: int = 10_000,
+    n_directions: int = 128,
+    control: bool = True,
+    density: bool = True,
+    say: Callable[[str], None] = lambda stage: None,
+) -> dict[str, Any]:
+    """Compare a trained diffusion model with the exact law of its (standardised) data; plain JSON.
+
+    n: points in each sample. control: also run the sampler with the exact denoiser, which leaves the
+    sampler's own error alone. density: also the bound on the negative log-likelihood, minus the entropy.
+    say: is told each stage as it begins.
+
+    Keys: floor (sliced Wasserstein distance of two exact samples, max and mean over five draws); samples and
+    control (distance, times_floor, bound); nll (bound, entropy, gap and its standard error, in nats of
+    the standardised data; no entropy and no gap for a law of points); modes
+    (weights, fractions, z) where the law has modes; score (t, std, relative error) by level.
+    Raises ValueError for n < 2.
+    """
+    if n < 2:
+        raise ValueError(f"n is {n}; it must be >= 2")
+    denoiser, exact, levels = model.denoiser(params), ExactDenoiser(law), model.levels
+    report: dict[str, Any] = {"n": n, "directions": n_directions}
+    say("sampling floor")
+    lines = directions(law.dim, n_directions, rng.spawn("directions"))
+    floor = sampling_floor(law, n, lines, rng.spawn("floor"))
+    report["floor"] = {"max": floor.max, "mean": floor.mean}
+    fresh = law.sample(rng.spawn("fresh"), n)
+
+    def distance(points: np.ndarray, bound: float) -> dict[str, float]:
+        value = sliced_wasserstein(fresh, points, lines)
+        return {"distance": value, "times_floor": value / floor.max, "bound": bound}
+
+    say("samples of the model")
+    points = model.sample(params, n, rng.spawn("samples"), x_0=law.sample(rng.spawn("variance"), 2000))
+    if not np.all(np.isfinite(points)):
+        raise ValueError("the model's samples are not finite; it was not trained, or diverged")
+    report["samples"] = distance(points, MODEL_BOUND)
+    if law.modes is not None:
+        means, weights = law.modes
+        found = mode_weights(points, means, weights)
+        report["modes"] = {
+            "weights": weights.tolist(),
+            "fractions": found.fractions.tolist(),
+            "z": found.z.tolist(),
+        }
+    if control:
+        say("control: the sampler with the exact denoiser")
+        x_T = rng.spawn("control").normal(n, law.dim, dtype=np.float32)
+        report["control"] = distance(ancestral(exact, levels, x_T, rng.spawn("control noise")), CONTROL_BOUND)
+    if density:
+        say("bound on the likelihood")
+        log_prob = model.log_prob(params, fresh, rng.spawn("bound"), x_0=fresh)
+        report["nll"] = _likelihood(law, fresh, log_prob)
+    say("score")
+    report["score"] = []
+    for t in score_times(levels.T):
+        signal, std = levels.level(t)
+        relative = score_error(denoiser, law, signal, std, rng.spawn(f"score {t}"), n)
+        report["score"].append({"t": t, "std": std, "relative_error": relative})
+    assert np.all(np.isfinite([row["relative_error"] for row in report["score"]]))
+    return report
+
+
+def _likelihood(law: Distribution, points: np.ndarray, log_prob: np.ndarray) -> dict[str, float | None]:
+    """The bound on the negative log-likelihood of exact points, and how far above the entropy it lies."""
+    if law.entropy == -np.inf:  # a law of points has no density: there is no floor
+        error = float(np.std(log_prob) / np.sqrt(len(points)))
+        return {"bound": float(-np.mean(log_prob)), "entropy": None, "gap": None, "standard_error": error}
+    # Entropy is minus the mean exact log-density: the difference point by point varies far less.
+    gap = law.log_prob(points) - log_prob
+    mean, error = float(np.mean(gap)), float(np.std(gap) / np.sqrt(len(points)))
+    return {"bound": law.entropy + mean, "entropy": law.entropy, "gap": mean, "standard_error": error}
+
+
+def report_lines(report: dict[str, Any]) -> list[str]:
+    """An evaluation as an aligned table for a terminal; what falls short of its bound is marked."""
+    floor = report["floor"]
+    lines = [
+        f"sliced Wasserstein distance of {report['n']:,} points along {report['directions']} directions, and "
+        f"in multiples of",
+        f"its sampling floor, {floor['max']:.4f}, the largest of five distances of two exact samples",
+        "",
+        f"{'':<34}{'distance':>10}{'x floor':>10}{'bound':>8}",
+        f"{'exact samples, mean of five':<34}{floor['mean']:>10.4f}{floor['mean'] / floor['max']:>10.2f}",
+    ]
+    for name, key in [("exact denoiser (control)", "control"), ("trained model", "samples")]:
+        if key in report:
+            row = report[key]
+            short = "" if row["times_floor"] <= row["bound"] else "  falls short"
+            distance = f"{row['distance']:>10.4f}{row['times_floor']:>10.2f}{row['bound']:>8.1f}"
+            lines.append(f"{name:<34}{distance}{short}")
+    if "nll" in report:
+        nll = report["nll"]
+        error = f" +- {nll['standard_error']:.4f}"
+        lines += [
+            "",
+            f"{'NLL, upper bound (nats)':<34}{nll['bound']:>10.4f}{error if nll['gap'] is None else ''}",
+        ]
+        if nll["gap"] is not None:
+            lines.append(f"{'entropy of the data':<34}{nll['entropy']:>10.4f}")
+            lines.append(f"{'bound minus entropy':<34}{nll['gap']:>10.4f}{error}")
+    if "modes" in report:
+        modes = report["modes"]
+        lines += ["", f"{'mode':<6}{'weight':>8}{'found':>8}{'z':>8}"]
+        for k, row in enumerate(zip(modes["weights"], modes["fractions"], modes["z"], strict=True), 1):
+            far = "  off by more than chance" if abs(row[2]) > 4 else ""
+            lines.append(f"{k:<6}{row[0]:>8.4f}{row[1]:>8.4f}{row[2]:>8.2f}{far}")
+    lines += ["", f"{'t':>6}{'std':>8}{'score error':>13}   relative, weighted by the exact density"]
+    lines += [f"{row['t']:>6}{row['std']:>8.3f}{row['relative_error']:>13.4f}" for row in report["score"]]
+    return lines

@@ -1,0 +1,331 @@
+"""The command line, as a user meets it: help, good input, and bad input that gets one clear line."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+import refgen
+from refgen.cli import main
+
+ROOT = Path(__file__).parents[1]
+COMMANDS = [
+    "verify", "equations", "misprints", "train", "sample", "evaluate", "plot", "animate", "demo", "models",
+    "datasets", "samplers",
+]  # fmt: skip
+
+
+def call(*args: object, status: int = 0):
+    result = CliRunner().invoke(main, [str(a) for a in args])
+    assert result.exit_code == status, (result.output, result.stderr, result.exception)
+    return result
+
+
+def complaint(*args: object) -> str:
+    """What bad input is answered with: exit status 2, one line on stderr, nothing on stdout."""
+    result = call(*args, status=2)
+    assert result.stderr.startswith("refgen: error: ")
+    assert result.stderr.count("\n") == 1, result.stderr
+    assert result.stdout == ""
+    return result.stderr
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory) -> Path:
+    """A run, too short to be good, that the commands about runs work on."""
+    folder = tmp_path_factory.mktemp("runs") / "ring"
+    call("train", "ddpm", "--data", "ring", "--out", folder, "--steps", 200, "--batch", 64, "--t", 50)
+    return folder
+
+
+# ---- help and lists
+@pytest.mark.parametrize("command", [[], *[[c] for c in COMMANDS], ["train", "ddpm"]])
+def test_help_helps(command):
+    result = call(*command, "--help")
+    assert result.stdout.startswith("Usage: ")
+    assert max(map(len, result.stdout.splitlines())) <= 100
+
+
+def test_help_imports_nothing_heavy():
+    code = "import sys; from refgen.cli import main\ntry: main(['--help'])\nexcept SystemExit: pass\n"
+    code += (
+        "print([m for m in ('numpy', 'scipy', 'autograd', 'matplotlib', 'hypothesis') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_version():
+    assert call("--version").stdout == f"refgen, version {refgen.__version__}\n"
+
+
+@pytest.mark.parametrize(
+    ("command", "name"), [("models", "ddpm"), ("datasets", "moons"), ("samplers", "ancestral")]
+)
+def test_listings(command, name):
+    assert any(line.startswith(name) for line in call(command).stdout.splitlines())
+    assert name in [row["name"] for row in json.loads(call(command, "--json").stdout)]
+
+
+@pytest.mark.parametrize("start", [["-m", "refgen.cli"], [str(ROOT / "cli.py")]])
+def test_real_process(start):
+    if start[0] == "-m":
+        start = ["-c", "from refgen.cli import main; main()"]
+    done = subprocess.run(
+        [sys.executable, *start, "equations", "post-5"], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert "POST-5/mean" in done.stdout
+
+
+# ---- equations and misprints
+def test_verify_one_row():
+    out = call("verify", "POST-5", "--examples", 20).stdout
+    assert "pass  POST-5/mean" in out
+    assert "wrong forms" in out
+
+
+def test_verify_json():
+    report = json.loads(call("verify", "GAU-4", "GAU-7", "--examples", 20, "--json").stdout)
+    assert set(report) == {"cards", "summary"}
+    assert set(report["summary"]) == {"cards", "passed", "failed", "misprints", "rejected", "seconds"}
+    for card in report["cards"]:
+        assert set(card) == {
+            "id", "title", "evidence", "worst_error", "tolerance", "status", "formula", "seconds", "kind",
+            "rejects",
+        }  # fmt: skip
+        assert card["worst_error"] <= card["tolerance"]
+        for reject in card["rejects"]:
+            assert set(reject) == {"id", "kind", "rejected", "error", "counterexample"}
+            assert set(reject["counterexample"]) >= {"inputs", "printed", "correct"}
+
+
+@pytest.fixture
+def yours(tmp_path) -> Path:
+    path = tmp_path / "yours_for_cli.py"
+    path.write_text(
+        "from refgen.formulas.posterior import posterior_mean as right\n"
+        "import numpy as np\n"
+        "def wrong(x_t, x_0, alpha_t, alpha_bar_s):\n"
+        "    return np.sqrt(alpha_t) * x_t + np.sqrt(alpha_bar_s) * x_0\n"
+        "def raises(x_t, x_0, alpha_t, alpha_bar_s):\n    return x_t.nothing\n"
+    )
+    return path
+
+
+def test_ones_own_function(yours):
+    assert "pass" in call("verify", "--formula", f"POST-5/mean={yours}:right").stdout
+    out = call("verify", "--formula", f"POST-5/mean={yours}:wrong", status=1).stdout
+    assert "FAIL" in out
+    assert "yours" in out and "correct" in out
+    out = call("verify", "--formula", f"POST-5/mean={yours}:raises", status=1).stdout
+    assert "raised AttributeError" in out and "line 6" in out
+
+
+def test_ones_own_cards():
+    out = call("verify", ROOT / "docs/examples/my_cards.py").stdout
+    assert "MINE-1" in out and "1 wrong form: 1 rejected" in out
+
+
+def test_a_card_that_fails_gives_status_1(tmp_path):
+    text = (
+        (ROOT / "docs/examples/my_cards.py")
+        .read_text()
+        .replace("std**2 + noise**2\n    return", "std**2\n    return")
+    )
+    path = tmp_path / "failing_cards.py"
+    path.write_text(text.replace("MINE-1", "MINE-2"))
+    out = call("verify", path, status=1).stdout
+    assert "FAIL  MINE-2" in out
+
+
+def test_equations_finds_and_shows():
+    assert "POST-5/mean" in call("equations").stdout
+    whole = call("equations", "POST-5/mean").stdout
+    assert "posterior_mean(x_t, x_0, alpha_t, alpha_bar_s)" in whole
+    assert "Ho et al. 2020, eq. 7" in whole
+    assert "refgen/formulas/posterior.py" in whole
+    assert "POST-5/mean" in call("equations", "Ho", "7").stdout
+    assert json.loads(call("equations", "POST-5", "--json").stdout)[0]["sources"]
+
+
+def test_misprints_tell_their_story():
+    assert "ERR-18" in call("misprints").stdout
+    story = call("misprints", "ERR-22").stdout
+    for part in ("printed", "correct", "why", "SJTU tutorial, slide 22", "smallest"):
+        assert part in story
+    assert json.loads(call("misprints", "ERR-22", "--json").stdout)[0]["rejected"] is True
+
+
+# ---- runs
+def test_sample_evaluate_plot_animate(run, tmp_path):
+    for suffix in ("csv", "npy", "npz", "png"):
+        call("sample", run, "--n", 50, "--out", tmp_path / f"s.{suffix}", "--seed", 3)
+    table = np.loadtxt(tmp_path / "s.csv", delimiter=",", skiprows=1)
+    assert table.shape == (50, 2) and np.all(np.isfinite(table))
+    assert np.allclose(table, np.load(tmp_path / "s.npy"), rtol=1e-6)
+    assert np.array_equal(np.load(tmp_path / "s.npz")["x"], np.load(tmp_path / "s.npy"))
+    call("sample", run, "--n", 20, "--out", tmp_path / "u.npy", "--seed", 3, "--exact", "--steps", 10)
+    report = json.loads(call("evaluate", run, "--n", 200, "--json").stdout)
+    assert report["samples"]["times_floor"] > 0 and report["control"]["bound"] == 1.5
+    assert len(report["modes"]["z"]) == 8
+    assert "bound minus entropy" in call("evaluate", run, "--n", 100, "--no-control").stdout
+    shown = call("plot", run, "overview", "score", "loss", "forward", "--out", tmp_path / "pictures").stdout
+    assert len(shown.split()) == 4 and all(Path(p).stat().st_size > 1000 for p in shown.split())
+    call("animate", run, "--out", tmp_path / "a.gif")
+    assert (tmp_path / "a.gif").read_bytes()[:6] == b"GIF89a"
+
+
+def test_resume_keeps_the_options_and_refuses_others(run, tmp_path):
+    folder = tmp_path / "r"
+    call("train", "ddpm", "--data", "moons", "--out", folder, "--steps", 100, "--batch", 32, "--t", 20)
+    call("train", "ddpm", "--out", folder, "--resume", "--steps", 200)
+    rows = (folder / "metrics.csv").read_text().splitlines()
+    assert [row.split(",")[0] for row in rows[1:]] == ["100", "200"]
+    whole = tmp_path / "whole"
+    call("train", "ddpm", "--data", "moons", "--out", whole, "--steps", 200, "--batch", 32, "--t", 20)
+    for name in ("params", "ema"):
+        parts = [np.load(f / "checkpoint.npz")[name] for f in (folder, whole)]
+        assert np.array_equal(*parts)
+    assert "batch" in complaint("train", "ddpm", "--out", folder, "--resume", "--batch", 64)
+    assert "hidden" in complaint("train", "ddpm", "--out", folder, "--resume", "--hidden", 64)
+    assert "already holds a run" in complaint("train", "ddpm", "--data", "moons", "--out", folder)
+
+
+def test_a_file_of_points_is_data(tmp_path):
+    points = np.random.default_rng(0).normal([5.0, -3.0], [2.0, 0.1], (300, 2))
+    np.savetxt(tmp_path / "p.csv", points, delimiter=",", header="a,b", comments="")
+    folder = tmp_path / "run"
+    call(
+        "train",
+        "ddpm",
+        "--data",
+        tmp_path / "p.csv",
+        "--out",
+        folder,
+        "--steps",
+        300,
+        "--batch",
+        64,
+        "--t",
+        30,
+    )
+    call("sample", folder, "--n", 500, "--out", tmp_path / "s.npy")
+    samples = np.load(tmp_path / "s.npy")
+    assert np.allclose(samples.mean(0), [5, -3], atol=1.0) and samples[:, 1].std() < 0.3
+    call("evaluate", folder, "--n", 100)
+    call("plot", folder)
+
+
+# ---- bad input
+@pytest.mark.parametrize(
+    ("args", "says"),
+    [
+        (["vreify"], "did you mean verify?"),
+        (["train", "dpm", "--data", "moons"], "did you mean ddpm?"),
+        (["train", "ddpm"], "--data NAME|FILE is missing"),
+        (["train", "ddpm", "--data", "mons"], "did you mean moons?"),
+        (["train", "ddpm", "--data", "missing.csv"], "missing.csv: no such file"),
+        (["train", "ddpm", "--data", "moons", "--steps", "-3"], "-3 is not in the range"),
+        (["train", "ddpm", "--data", "moons", "--steps", "many"], "'many' is not a valid integer"),
+        (["train", "ddpm", "--data", "moons", "--lr", "0"], "--lr"),
+        (["train", "ddpm", "--data", "moons", "--t", "0"], "T is 0"),
+        (["train", "ddpm", "--data", "moons", "--schedule", "linaer"], "linear"),
+        (["train", "ddpm", "--data", "moons", "--target", "noise"], "target is 'noise'"),
+        (["train", "ddpm", "--data", "moons", "--hidden", "0"], "hidden"),
+        (["train", "ddpm", "--data", "moons", "--wdith", "3"], "No such option"),
+        (["train", "ddpm", "--resume"], "--data"),
+        (["train", "ddpm", "--resume", "--out", "nowhere"], "nowhere is not a run"),
+        (["sample", "nowhere"], "nowhere is not a run: no config.json"),
+        (["evaluate", "nowhere"], "not a run"),
+        (["plot", "nowhere"], "not a run"),
+        (["animate", "nowhere"], "not a run"),
+        (["verify", "POTS-5"], "no card 'POTS-5'; did you mean"),
+        (["verify", "missing.py"], "missing.py: no such file"),
+        (["verify", "--examples", "0"], "0 is not in the range"),
+        (["verify", "--formula", "POST-5/mean"], "ID=module:function"),
+        (["verify", "--formula", "POST-5/mean=nothing"], "module:function"),
+        (["verify", "--formula", "POST-5=m:f"], "POST-5/mean"),
+        (["verify", "--formula", "POST-55=m:f"], "no card"),
+        (["verify", "--formula", "POST-5/mean=refgen.formulas.posterior:nix"], "has no function 'nix'"),
+        (["misprints", "ERR-999"], "no misprint 'ERR-999'"),
+        (["equations", "xyzzy"], "no card matches"),
+        (["--seed"], "No such option"),
+    ],
+)
+def test_bad_input_is_one_line(args, says, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert says in complaint(*args)
+    assert list(tmp_path.iterdir()) == [], "something was left behind"
+
+
+@pytest.mark.parametrize(
+    ("args", "says"),
+    [
+        (["--n", 0], "0 is not in the range"),
+        (["--n", 10**12], "is not in the range"),
+        (["--out", "x.txt"], "must end in .csv"),
+        (["--steps", 51], "50"),
+        (["--seed", -1], "-1"),
+    ],
+)
+def test_bad_options_of_sample(run, args, says):
+    assert says in complaint("sample", run, *args)
+
+
+def test_unknown_picture(run):
+    assert "did you mean overview" in complaint("plot", run, "overveiw")
+    assert "must end in .gif" in complaint("animate", run, "--out", "a.png")
+
+
+def broken(run: Path, tmp_path: Path) -> Path:
+    folder = tmp_path / "broken"
+    folder.mkdir()
+    for name in ("config.json", "checkpoint.npz", "metrics.csv"):
+        (folder / name).write_bytes((run / name).read_bytes())
+    return folder
+
+
+@pytest.mark.parametrize("keep", [0, 10, 1000, -100])
+def test_a_checkpoint_cut_short(run, tmp_path, keep):
+    folder = broken(run, tmp_path)
+    whole = (folder / "checkpoint.npz").read_bytes()
+    (folder / "checkpoint.npz").write_bytes(whole[:keep])
+    assert "checkpoint.npz" in complaint("sample", folder)
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"model": 3}'])
+def test_a_config_that_is_none(run, tmp_path, text):
+    folder = broken(run, tmp_path)
+    (folder / "config.json").write_text(text)
+    assert "config" in complaint("sample", folder)
+
+
+def test_a_file_where_a_folder_should_be(tmp_path):
+    (tmp_path / "file").write_text("")
+    assert "file" in complaint(
+        "train", "ddpm", "--data", "moons", "--out", tmp_path / "file" / "run", "--steps", 1
+    )
+    assert "not a run" in complaint("sample", tmp_path / "file")
+
+
+def test_a_full_disk(run, tmp_path):
+    if not os.path.exists("/dev/full"):
+        pytest.skip("no /dev/full here")
+    link = tmp_path / "s.csv"
+    link.symlink_to("/dev/full")
+    before = sorted(p.name for p in run.iterdir())
+    call("sample", run, "--n", 10, "--out", link)  # the link is replaced by a whole file
+    assert sorted(p.name for p in run.iterdir()) == before
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_read_only_folder(tmp_path):
+    tmp_path.chmod(0o555)
+    assert "ermission" in complaint("train", "ddpm", "--data", "moons", "--out", tmp_path / "r", "--steps", 1)
+    tmp_path.chmod(0o755)
