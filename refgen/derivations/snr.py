@@ -197,7 +197,7 @@ def noise_to_signal(alpha_bar):
     tolerance=1e-12,
 )
 def snr_falls_by_alpha_in_noise(ratio, alpha_t):
-    return ratio(1e-13 * alpha_t), alpha_t * 1e-13
+    return ratio(1e-13 * alpha_t) / 1e-13, alpha_t
 
 
 @mutant("square", of="SNR-3/equal", why="powers squared once more")
