@@ -75,7 +75,8 @@ class Distribution(ABC):
 
     @cached_property
     def _entropy_and_error(self) -> tuple[float, float]:
-        return self._entropy()
+        value, error = self._entropy()
+        return float(value), float(error)
 
     @property
     def entropy(self) -> float:

@@ -90,6 +90,7 @@ def test_entropies():
     expected = 0.5 * np.log(np.linalg.det(2 * np.pi * np.e * covariance))
     assert Gaussian([1, 2], covariance).entropy == pytest.approx(expected, rel=1e-14)
     assert Gaussian([1, 2], covariance).entropy_error == 0
+    assert type(GaussianMixture(MEANS, 1.0).entropy) is float
     assert Gaussian(np.zeros(7), 2.0).entropy == pytest.approx(3.5 * np.log(2 * np.pi * np.e * 2), rel=1e-14)
     # Far apart, a mixture has the entropy of its weights more; on top of each other, none.
     for dim in (1, 2):
