@@ -19,7 +19,7 @@ from refgen.denoisers import TARGETS, LearnedDenoiser
 from refgen.formulas import ddpm, elbo
 from refgen.formulas.elementary import sqrt
 from refgen.formulas.forward import diffuse
-from refgen.formulas.snr import one_minus_alpha_bar_from_log_snr
+from refgen.formulas.snr import alpha_bar_from_log_snr, one_minus_alpha_bar_from_log_snr
 from refgen.nets.embedding import embedding
 from refgen.nets.mlp import MLP
 from refgen.samplers.ancestral import ancestral, optimal_variances, step_variances
@@ -104,14 +104,23 @@ class DDPM:
     def predict(self, params: Array, x: Array, log_snr: Array) -> Array:
         """The target at x, (n, dim). log_snr: a number, or an array (n, 1) or (n,)."""
         output = self.net(params, x, embedding(log_snr, self.features))
-        if self.target != "score":
+        if self.target in ("eps", "v"):
             return output
-        return self._guess(output, sqrt(one_minus_alpha_bar_from_log_snr(_column(log_snr))))
+        log_snr = _column(log_snr)
+        signal, std = (
+            sqrt(level(log_snr)) for level in (alpha_bar_from_log_snr, one_minus_alpha_bar_from_log_snr)
+        )
+        return self._guess(output, x, signal, std)
 
-    def _guess(self, output: Array, std: Array) -> Array:
-        """A score grows as 1 / std, so the network's output is divided by it; the other targets are of
-        size one."""
-        return output / std if self.target == "score" else output
+    def _guess(self, output: Array, x: Array, signal: Array, std: Array) -> Array:
+        """The target from the network's output, which is of size one at every level whatever the target is.
+
+        A score grows as 1 / std. And x_0 is nearly x itself at small noise, so the network gives what is
+        missing from the best linear guess for standardised data, as in Karras et al. 2022, section 5.
+        """
+        if self.target == "score":
+            return output / std
+        return diffuse(x, output, signal, std) if self.target == "x_0" else output
 
     def denoiser(self, params: onp.ndarray) -> LearnedDenoiser:
         """The model as a denoiser."""
@@ -127,9 +136,9 @@ class DDPM:
         t = rng.integers(1, self.T + 1, n)
         eps = rng.normal(*x.shape, dtype=x.dtype)
         signal, std = table.signal[t], table.std[t]
-        output = self.net(params, diffuse(x, eps, signal, std), table.features[t])
-        target = ddpm.training_target(self.target, x, eps, signal, std)
-        error = ddpm.squared_error(target, self._guess(output, std))
+        x_t = diffuse(x, eps, signal, std)
+        guess = self._guess(self.net(params, x_t, table.features[t]), x_t, signal, std)
+        error = ddpm.squared_error(ddpm.training_target(self.target, x, eps, signal, std), guess)
         return np.sum(table.weight[t] * error) * (1 / n) + self._constant(x)
 
     def _constant(self, x: onp.ndarray) -> float:

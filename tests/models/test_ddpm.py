@@ -41,7 +41,7 @@ def as_trained_for(target, model):
         signal, std = (onp.asarray(a, onp.float64)[t] for a in (model._table.signal, model._table.std))
         eps = model.net(params, x_t, features)
         if target == "x_0":
-            return parametrisation.x_0_from_eps(x_t, eps, signal, std)
+            return (parametrisation.x_0_from_eps(x_t, eps, signal, std) - signal * x_t) / std
         if target == "v":
             return parametrisation.v_from_eps(x_t, eps, signal, std)
         return -eps  # a score's network is divided by std
@@ -156,6 +156,22 @@ def test_an_untrained_model_gives_the_known_chain():
     assert x.shape == (40_000, 3)
     z = (onp.mean(x**2) / var - 1) / onp.sqrt(2 / x.size)
     assert abs(z) < 5
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_the_denoiser_and_the_loss_agree_on_what_the_network_says(target):
+    model = DDPM(**SMALL, target=target)
+    params, x, rng = some_params(model), Stream(2).normal(40, 2), Stream(3)
+    t, eps = rng.integers(1, 13, 40), rng.normal(40, 2)
+    signal, std = model.levels.signal[t][:, None], model.levels.std[t][:, None]
+    guess = model.denoiser(params).eps(forward.diffuse(x, eps, signal, std), signal, std)
+    expected = onp.mean(onp.sum((eps - guess) ** 2, axis=1))
+    assert model.loss(params, x, Stream(3)) == pytest.approx(expected, rel=1e-4)
+    for k in (1, 12):  # one level for all points, as Python floats, and one a point
+        levels = model.levels.level(k)
+        rows = (onp.full((40, 1), level) for level in levels)
+        both = [model.denoiser(params).eps(x, *given) for given in (levels, tuple(rows))]
+        onp.testing.assert_allclose(both[0], both[1], rtol=1e-9, atol=1e-9)
 
 
 @pytest.mark.parametrize("steps", [1, 2, 3, 12])
