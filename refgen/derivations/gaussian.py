@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 from hypothesis import strategies as st
 from scipy.special import roots_hermitenorm
@@ -17,6 +19,7 @@ def matrices(d, low=-4.0, high=4.0):
     return st.lists(reals(low, high), min_size=d * d, max_size=d * d).map(lambda a: np.reshape(a, (d, d)))
 
 
+@lru_cache
 def normal_nodes(d, n=3):
     """Nodes (n^d, d) and weights of Gauss-Hermite quadrature for N(0, I), exact to degree 2n - 1."""
     nodes, weights = roots_hermitenorm(n)
@@ -27,7 +30,7 @@ def normal_nodes(d, n=3):
 def log_density(x, mean, cov):
     """Gaussian log-density as a sum of one-dimensional ones along the principal axes."""
     variances, axes = np.linalg.eigh(cov)
-    return np.sum(norm.logpdf((x - mean) @ axes, scale=np.sqrt(variances)), axis=-1)
+    return -0.5 * np.sum(((x - mean) @ axes) ** 2 / variances + np.log(2 * np.pi * variances), axis=-1)
 
 
 # ---- GAU-1: the density and its normaliser
@@ -92,7 +95,7 @@ def log_prob_with_whole_log_det(x, mean, cov):
     how="trapezoidal sum over a grid of +-9 std: it integrates to 1, to its mean and to its variance",
     given=rungs(lambda d: together(mean=points(d), var=positives(1e-2, 1e2)), 1, 2, 3),
     tolerance=1e-11,
-    examples=40,
+    examples=25,
 )
 def isotropic_density_integrates_to_its_moments(log_prob_isotropic, mean, var):
     d, std = len(mean), np.sqrt(var)

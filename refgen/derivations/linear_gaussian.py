@@ -97,7 +97,7 @@ def condition_with_variance_kept(mean, cov, observed):
     sources=[SJTU("slides 14 and 15")],
     evidence="algebra",
     how="the formula is affine in eps; its value at 0 and at the unit vectors gives mean and covariance",
-    given=rungs(lambda d: together(mean=points(d), root=matrices(d)), 1, 2, 3),
+    given=rungs(lambda d: together(mean=points(d), root=matrices(d)), 2, 3),
     tolerance=1e-12,
 )
 def affine_noise_has_that_covariance(reparametrise, mean, root):

@@ -131,7 +131,7 @@ def bayes_without_evidence(likelihood, prior):
     sources=[KIM("'Diffusion Model', the ELBO of the hierarchical VAE and of the chain")],
     evidence="algebra",
     how="the logarithm of the weighted mean",
-    given=rungs(lambda k: together(weights=laws(k), values=value_lists(k)), 1, 2, 4),
+    given=rungs(lambda k: together(weights=laws(k), values=value_lists(k)), 2, 4),
     relation="<=",
     relative=False,
     tolerance=1e-13,
@@ -159,7 +159,7 @@ def expected_log_without_weights(weights, values):
     sources=[KIM("'Diffusion Model', the ELBO of the hierarchical VAE and of the chain")],
     evidence="algebra",
     how="the logarithm of the constant",
-    given=rungs(lambda k: together(weights=laws(k), value=positives()), 1, 2, 4),
+    given=rungs(lambda k: together(weights=laws(k), value=positives()), 2, 4),
     tolerance=1e-14,
 )
 def expected_log_of_a_constant(expected_log, weights, value):
