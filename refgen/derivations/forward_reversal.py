@@ -78,11 +78,8 @@ def kl_of_step(posterior_cov, x_t, law, beta):
     reject_at=0.5,
 )
 def one_reverse_step_is_gaussian_to_third_order(posterior_cov, weights, means, variances, x_t):
-    betas, law, point = (
-        np.array([0.1, 0.05, 0.02, 0.01, 0.005, 0.0025]),
-        (weights, means, variances),
-        np.array([x_t]),
-    )
+    betas = np.array([0.1, 0.05, 0.02, 0.01, 0.005, 0.0025])
+    law, point = (weights, means, variances), np.array([x_t])
     kl = np.array([kl_of_step(posterior_cov, point, law, beta)[0] for beta in betas])
     return np.diff(np.log(np.maximum(kl, 1e-300))) / np.diff(np.log(betas)), np.full(5, 2.9)
 
