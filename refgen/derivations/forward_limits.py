@@ -147,7 +147,15 @@ definition(
     latex=r"\dim x_t = \dim x_0;\quad q(x_t|x_{t-1}) = N(\sqrt{\alpha_t}x_{t-1},(1-\alpha_t)I)"
     r"\text{ without parameters};\quad q(x_T|x_0)\approx N(0,I)",
     sources=[KIM("'Diffusion Model', constraints")],
-    shown_by=["FWD-1/mean", "FWD-1/variance", "FWD-2", "FWD-7/terminal", "FWD-9/terminal"],
+    shown_by=[
+        "FWD-1/mean",
+        "FWD-1/variance",
+        "FWD-2",
+        "FWD-7/terminal",
+        "FWD-9/terminal",
+        "DELBO-14",
+        "tests/formulas/test_forward.py::test_float32_stays_float32_and_leading_axes_broadcast",
+    ],
     module=__name__,
 )
 
