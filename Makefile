@@ -1,5 +1,6 @@
 # make demo   set up, verify every equation, train a small DDPM, sample it, and say what to open
 # make test   set up, then ruff, mypy and the test suite
+# make figures  draw the gallery again
 # make bench  speed side by side with PyTorch (installs it; run by hand)
 
 PYTHON ?= python3
@@ -34,6 +35,16 @@ $(VENV)/installed: pyproject.toml | $(VENV)/bin/python
 $(VENV)/installed-dev: pyproject.toml | $(VENV)/bin/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
 	@touch $@ $(VENV)/installed
+
+# The pictures of the README: each command is named there. About three minutes.
+figures: $(VENV)/installed
+	rm -rf runs/gallery runs/moons
+	$(BIN)/refgen datasets --out figures/datasets.png
+	$(BIN)/refgen train ddpm --data moons --out runs/moons
+	$(BIN)/refgen plot runs/moons overview loss --out figures
+	$(BIN)/refgen train ddpm --data swiss_roll --out runs/gallery
+	$(BIN)/refgen plot runs/gallery forward score reverse samples --out figures
+	$(BIN)/refgen animate runs/gallery --out figures/reverse.gif
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache

@@ -11,7 +11,7 @@ from refgen.backend import Stream
 from refgen.denoisers import ExactDenoiser
 from refgen.distributions.base import Distribution
 from refgen.metrics import directions, mode_weights, sampling_floor, score_error, sliced_wasserstein
-from refgen.samplers.ancestral import ancestral
+from refgen.samplers.ancestral import ancestral, optimal_variances
 
 __all__ = ["CONTROL_BOUND", "MODEL_BOUND", "evaluate", "report_lines", "score_times"]
 
@@ -63,7 +63,8 @@ def evaluate(
         return {"distance": value, "times_floor": value / floor.max, "bound": bound}
 
     say("samples of the model")
-    points = model.sample(params, n, rng.spawn("samples"), x_0=law.sample(rng.spawn("variance"), 2000))
+    data = law.sample(rng.spawn("variance"), 2000)  # for a variance that is estimated
+    points = model.sample(params, n, rng.spawn("samples"), x_0=data)
     if not np.all(np.isfinite(points)):
         raise ValueError("the model's samples are not finite; it was not trained, or diverged")
     report["samples"] = distance(points, MODEL_BOUND)
@@ -78,10 +79,14 @@ def evaluate(
     if control:
         say("control: the sampler with the exact denoiser")
         x_T = rng.spawn("control").normal(n, law.dim, dtype=np.float32)
-        report["control"] = distance(ancestral(exact, levels, x_T, rng.spawn("control noise")), CONTROL_BOUND)
+        variance = model.variance
+        if variance == "optimal":
+            variance = optimal_variances(exact, levels, data, rng.spawn("control variance"))
+        chain = ancestral(exact, levels, x_T, rng.spawn("control noise"), variance)
+        report["control"] = distance(chain, CONTROL_BOUND)
     if density:
         say("bound on the likelihood")
-        log_prob = model.log_prob(params, fresh, rng.spawn("bound"), x_0=fresh)
+        log_prob = model.log_prob(params, fresh, rng.spawn("bound"), x_0=data)
         report["nll"] = _likelihood(law, fresh, log_prob)
     say("score")
     report["score"] = []

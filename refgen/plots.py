@@ -26,6 +26,7 @@ from refgen.schedules import Schedule
 
 __all__ = [
     "cloud",
+    "data_sets",
     "forward_process",
     "limit_of",
     "loss_curve",
@@ -193,6 +194,17 @@ def cloud(points: np.ndarray) -> Figure:
         ax.set_title(f"{len(points):,} points")
         _scatter(ax, points, LEARNED)
         ax.set_aspect("equal", adjustable="datalim")
+    return figure
+
+
+def data_sets(points: Mapping[str, np.ndarray]) -> Figure:
+    """Points (n, 2) of several data sets by name, five in a row, each in limits of its own."""
+    figure, axes = _panels(-(-len(points) // 5), min(5, len(points)))
+    for ax in axes.flat[len(points) :]:
+        ax.set_axis_off()
+    for ax, (name, x) in zip(axes.flat, points.items(), strict=False):
+        _frame(ax, limit_of(x), name)
+        _scatter(ax, x, DATA)
     return figure
 
 

@@ -32,10 +32,11 @@ ALLOWED = {
     "plots": CHECKED | {"checkpoints"},
     "checkpoints": set(),
     "interrupts": set(),
+    "training_defaults": set(),
     "runs": {"backend", "checkpoints", "interrupts", "models", "training"},
     "evaluation": SAMPLING | {"samplers", "metrics"},
-    "experiments": CHECKED | {"backend", "cards", "metrics", "plots", "runs", "sources", "training", "evaluation", "checkpoints"},
-    "commands": CHECKED | {"cards", "experiments", "metrics", "plots", "runs", "sources", "training", "evaluation", "checkpoints"},
+    "experiments": CHECKED | {"backend", "cards", "metrics", "plots", "runs", "sources", "training", "evaluation", "checkpoints", "training_defaults"},
+    "commands": CHECKED | {"cards", "experiments", "metrics", "plots", "runs", "sources", "training", "evaluation", "checkpoints", "training_defaults"},
     "cli": {"commands"},
 }
 OUTSIDE = {

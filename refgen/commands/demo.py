@@ -13,7 +13,6 @@ from refgen.commands.shared import Progress, program, seed_option
 
 __all__ = ["demo"]
 
-STEPS = 10_000
 SECONDS = 45.0  # the training stops here, on however slow a machine
 
 
@@ -72,6 +71,7 @@ def _train(folder: Path, seed: int) -> Path:
     from refgen import runs
     from refgen.commands.runs import law_of
     from refgen.models import named
+    from refgen.training_defaults import STEPS
 
     law, shift, scale = law_of("moons")
     states = runs.train(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from refgen.commands.shared import json_option, print_json
+from refgen.commands.shared import json_option, print_json, seed_option
 
 __all__ = ["datasets", "models", "samplers"]
 
@@ -31,11 +31,20 @@ def models(as_json: bool) -> None:
 
 
 @click.command()
+@click.option("--out", metavar="FILE.png", help="Also draw 2,000 points of each, standardised.")
+@seed_option
 @json_option
-def datasets(as_json: bool) -> None:
+def datasets(out: str | None, seed: int, as_json: bool) -> None:
     """List the data sets (your own files work too)."""
     from refgen import distributions
 
+    if out is not None:
+        from refgen import plots
+        from refgen.backend import Stream
+
+        laws = {name: distributions.named(name).standardised()[0] for name in distributions.NAMES}
+        rng = Stream(seed, "datasets")
+        plots.save(plots.data_sets({name: law.sample(rng, 2000) for name, law in laws.items()}), out)
     _print(list(distributions.DESCRIPTIONS.items()), as_json)
 
 

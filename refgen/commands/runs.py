@@ -18,7 +18,6 @@ __all__ = ["evaluate", "law_of", "open_run", "sample", "train"]
 
 MODELS = ("ddpm",)
 SAMPLE_CHUNK = 10_000
-STEPS, LR, EMA, COOL = 20_000, 1e-3, 0.999, 0.0
 
 
 def law_of(name: str) -> Any:
@@ -65,6 +64,7 @@ def train() -> None:
 def _train_command(name: str) -> click.Command:
     """The command that trains one model; built when it is asked for, because it reads the model's class."""
     from refgen import models
+    from refgen import training_defaults as usual
 
     kind = models.model_class(name)
     # The comment behind a hyper-parameter, its usual value, is its help.
@@ -74,11 +74,15 @@ def _train_command(name: str) -> click.Command:
         _option("--data", None, str, "A data set (refgen datasets), or a CSV, NPY or NPZ file.", "NAME|FILE"),
         _option("--out", None, str, "Folder of the run.  [default: runs/MODEL-DATA]", "FOLDER"),
         click.Option(["--resume"], is_flag=True, help="Go on with the run in --out, its options kept."),
-        _option("--steps", STEPS, click.IntRange(1, 10**8), "Training steps."),
-        _option("--batch", 512, click.IntRange(1, 10**6), "Points a step."),
-        _option("--lr", LR, click.FloatRange(0, 10, min_open=True), "Learning rate of Adam."),
-        _option("--ema", EMA, share, "Share of the moving average of the parameters that a step keeps."),
-        _option("--cool", COOL, share, "Last share of the steps, over which the learning rate falls to 0."),
+        _option("--steps", usual.STEPS, click.IntRange(1, 10**8), "Training steps."),
+        _option("--batch", usual.BATCH, click.IntRange(1, 10**6), "Points a step."),
+        _option("--lr", usual.LR, click.FloatRange(0, 10, min_open=True), "Learning rate of Adam."),
+        _option(
+            "--ema", usual.EMA, share, "Share of the moving average of the parameters that a step keeps."
+        ),
+        _option(
+            "--cool", usual.COOL, share, "Last share of the steps, over which the learning rate falls to 0."
+        ),
         _option("--seed", 0, click.IntRange(0), "Seed of all randomness."),
     ]
     own = [field for field in fields(kind) if field.name != "dim"]
@@ -120,10 +124,9 @@ def _train(name: str, names: list[str], given: dict[str, Any]) -> None:
         model = models.named(name, dim=law.dim, **{key: given[key] for key in names})
         sizes = {key: given[key] for key in ("steps", "batch", "lr", "ema", "cool", "seed", "resume")}
         states = runs.train(folder, model, law, data_name=given["data"], shift=shift, scale=scale, **sizes)
-        progress = None
+        progress = Progress(f"train {name}", given["steps"])
         try:
             for state in states:
-                progress = progress or Progress(f"train {name}", given["steps"], max(0, state.step - 100))
                 progress(state.step, f"loss {state.loss:.4f}")
         except runs.Interrupted as stopped:
             click.echo(f"\n{stopped}\n  {program()} train {name} --out {folder} --resume", err=True)

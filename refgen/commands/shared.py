@@ -65,27 +65,31 @@ class Progress:
     Goes to stderr, so that stdout stays what was asked for.
     """
 
-    def __init__(self, label: str, total: int, start: int = 0):
-        self.label, self.total, self.start = label, total, start
-        self.began = time.perf_counter()
-        self.terminal = sys.stderr.isatty()
+    def __init__(self, label: str, total: int):
+        self.label, self.total, self.terminal = label, total, sys.stderr.isatty()
+        self.created = time.perf_counter()
+        self.first: tuple[int, float] | None = None  # what was done at the first call, and when that was
         self.shown = -1.0
 
     def __call__(self, done: int, note: str = "") -> None:
         """Say that `done` of the total are done."""
-        now = time.perf_counter()
-        last = done >= self.total
+        now, last = time.perf_counter(), done >= self.total
+        self.first = self.first or (done, now)
         if self.terminal and now - self.shown < 0.1 and not last:
             return
         if not self.terminal and int(10 * done / self.total) == int(10 * self.shown) and not last:
             return
         self.shown = now if self.terminal else done / self.total
-        rate = (done - self.start) / max(now - self.began, 1e-9)
-        left = (
-            f"{(self.total - done) / rate:.0f} s left" if rate and not last else f"{now - self.began:.1f} s"
+        rate = (done - self.first[0]) / max(now - self.first[1], 1e-9)
+        timing = (
+            f"{now - self.created:.1f} s"
+            if last
+            else f"{(self.total - done) / rate:.0f} s left"
+            if rate
+            else ""
         )
-        text = f"{self.label}  {done}/{self.total}  {rate:,.0f}/s  {left}  {note}".rstrip()
-        if self.terminal:
-            filled = int(20 * done / self.total)
-            text = f"\r\x1b[K{self.label} [{'#' * filled}{'.' * (20 - filled)}] {text[len(self.label) + 2 :]}"
-        click.echo(text, err=True, nl=last or not self.terminal)
+        parts = [f"{done}/{self.total}", f"{rate:,.0f}/s" if rate else "", timing, note]
+        text = "  ".join(part for part in parts if part)
+        filled = int(20 * done / self.total)
+        bar = f"\r\x1b[K[{'#' * filled}{'.' * (20 - filled)}] " if self.terminal else ""
+        click.echo(f"{bar}{self.label}  {text}", err=True, nl=last or not self.terminal)
