@@ -56,17 +56,24 @@ def noisy(law: Law, signal: float, std: float) -> Law:
     return Law(law.weights, signal * law.means, np.sqrt(signal**2 * law.stds**2 + std**2))
 
 
+def _grid(low: float, high: float, finest: float) -> np.ndarray:
+    return np.linspace(low, high, int(np.ceil((high - low) / (0.5 * finest))) + 1)
+
+
 def tabulated(law: Law, finest: float = np.inf) -> tuple[np.ndarray, np.ndarray]:
     """Points (n,) and their masses (n,), which sum to one; finest: the smallest scale of the integrand."""
     low, high = np.min(law.means - 9 * law.stds), np.max(law.means + 9 * law.stds)
-    step = 0.5 * min(finest, float(np.min(law.stds)))
-    x = np.linspace(low, high, int(np.ceil((high - low) / step)) + 1)
+    x = _grid(low, high, min(finest, float(np.min(law.stds))))
     return x, np.exp(log_density(x, law)) * (x[1] - x[0])
 
 
 def posterior(x_t: float, law: Law, signal: float, std: float) -> tuple[np.ndarray, np.ndarray]:
     """The law of x_0 given x_t: points (n,) and masses (n,), by Bayes' rule on the grid."""
-    x_0, _ = tabulated(law, std / signal)
+    width = std / signal
+    margin = 9 * min(width, float(np.max(law.stds)))
+    low = min(np.min(law.means - 9 * law.stds), x_t / signal - margin)
+    high = max(np.max(law.means + 9 * law.stds), x_t / signal + margin)
+    x_0 = _grid(low, high, min(width, float(np.min(law.stds))))
     log_mass = log_density(x_0, law) - 0.5 * ((x_t - signal * x_0) / std) ** 2
     mass = np.exp(log_mass - np.max(log_mass))
     return x_0, mass / np.sum(mass)
