@@ -62,9 +62,8 @@ def verify(
         return report
     library: Callable[..., Any] | None = card.formula
     assert library is not None
-    if precision == "float32":
-        card = replace(card, tolerance=card.tolerance32 or card.tolerance)
-        card = replace(card, reject_at=max(card.reject_at, 10 * card.tolerance))
+    if precision == "float32" and card.tolerance32 is not None:
+        card = replace(card, tolerance=card.tolerance32, reject_at=max(card.reject_at, 10 * card.tolerance32))
         report["tolerance"] = card.tolerance
     own = formula or library
     tested = in_precision(own, precision) if card.tolerance32 is not None else own
