@@ -9,11 +9,11 @@ from refgen.cards import equation, misprint, mutant
 from refgen.cards.strategies import alphas, levels, positives, schedules, together
 from refgen.denoisers import ExactDenoiser
 from refgen.derivations import line
-from refgen.derivations.ancestral import VARIANCES, forward_moments
+from refgen.derivations.ancestral import VARIANCES, forward_moments, schedule_of
 from refgen.distributions import Gaussian
 from refgen.formulas import variance as choices
 from refgen.samplers import ancestral
-from refgen.schedules import from_beta, linear
+from refgen.schedules import linear
 from refgen.sources import BAO_2022, FIELD, HO_2020, SJTU
 
 
@@ -34,7 +34,7 @@ def variances_are_those_of_two_laws(variances_of, schedule, variance):
     _, before = forward_moments(beta, 0.0, 0.0 if variance == "small" else 1.0)
     spread = np.array(before[:-1])
     derived = spread / (1 + spread * (1 - beta) / beta)
-    return variances_of(from_beta(beta), variance), np.concatenate([[0.0], derived])
+    return variances_of(schedule_of(beta), variance), np.concatenate([[0.0], derived])
 
 
 @misprint(

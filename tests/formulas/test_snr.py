@@ -1,4 +1,5 @@
 import warnings
+from itertools import pairwise
 
 import autograd.numpy as anp
 import mpmath
@@ -83,3 +84,28 @@ def test_gradients():
     check_grads(snr.beta_from_log_snr, modes=["rev"], order=2)(anp.array([-3.0, 0.0]), anp.array([1.0, 2.0]))
     check_grads(snr.denoising_weight, order=2)(anp.array([0.3, 0.9]), anp.array([0.5, 0.2]))
     check_grads(snr.log_snr, order=2)(anp.array([0.3, 0.9]), anp.array([0.5, 0.2]))
+
+
+@pytest.mark.parametrize("T", [1, 2, 5])
+def test_a_schedule_falls_strictly(T):
+    falling = np.linspace(3.0, -3.0, T)
+    assert snr.is_schedule(falling) is True
+    if T > 1:
+        for wrong in (falling[::-1], np.zeros(T), np.where(np.arange(T) == T - 1, 9.0, falling)):
+            assert snr.is_schedule(wrong) is False
+
+
+def test_diffusion_loss_against_fifty_digits_and_its_shapes():
+    log_snr = np.array([600.0, 12.0, 3.0, 3.0 - 1e-12, -20.0, -650.0])
+    error = np.array([7.0, 1e-6, 0.3, 0.3, 1.0, 2.0])
+    falls = [mpmath.exp(mpmath.mpf(s)) - mpmath.exp(mpmath.mpf(t)) for s, t in pairwise(log_snr)]
+    exact = sum(f * e for f, e in zip(falls, map(mpmath.mpf, error[1:]), strict=True)) / 2
+    assert abs(mpmath.mpf(float(snr.diffusion_loss(log_snr, error))) / exact - 1) < 10 * EPS
+    several = snr.diffusion_loss(log_snr[1:], np.stack([error[1:], 2 * error[1:]]))
+    assert several.shape == (2,)
+    assert several[1] == pytest.approx(2 * several[0])
+    assert snr.diffusion_loss(np.float32([1, 0]), np.float32([1, 1])).dtype == np.float32
+    assert snr.diffusion_loss(np.array([1.0]), np.array([1.0])) == 0  # one level: L_0 alone
+    check_grads(snr.diffusion_loss, modes=["rev"], order=2)(
+        anp.array([2.0, 0.5, -1.0]), anp.array([0.1, 0.4, 1.0])
+    )
