@@ -11,7 +11,7 @@ import os
 import platform
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -77,7 +77,7 @@ def train(
     resume: bool = False,
     every: int = 100,
     save_every: int = 1000,
-) -> Iterator[training.State]:
+) -> Generator[training.State, None, None]:
     """Train in a folder; yields the state at every row of metrics.csv (each `every` steps, and the last).
 
     model: one of `refgen.models`. data: as the model sees them, standardised: a distribution or points (n,
@@ -114,7 +114,7 @@ def train(
 
 def _loop(
     folder: Path, fitting: Iterator, state: training.State, steps: int, every: int, save_every: int
-) -> Iterator[training.State]:
+) -> Generator[training.State, None, None]:
     before, began, saved = _seconds(folder), time.perf_counter(), -1
 
     def save() -> None:
