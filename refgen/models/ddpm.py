@@ -55,11 +55,13 @@ class Bound(NamedTuple):
 class DDPM:
     """A denoising diffusion model of standardised data.
 
-    weighting, of the squared error in eps (so all targets have one and the same loss): "simple", none, is
-    L_simple; "snr" is min(SNR, 5) / SNR, the SNR weight of x_0, capped; "elbo" is the bound itself, one
-    random time a point, in nats. variance, of the reverse step: "small" is the posterior's; "large" is
-    beta; "optimal" is estimated from data, which `sample` and `log_prob` then need. decoder_var: s_0^2 of
-    p(x_0 | x_1), 0 for the variance (1 - alpha_bar_1) / alpha_bar_1 that suits a smooth density.
+    target: what the network predicts; for "x_0" and "score" see `predict`. weighting, of the squared error in
+    eps (so all targets have one and the same loss): "simple", none, is L_simple; "snr" is min(SNR, 5) / SNR,
+    the SNR weight of x_0, capped; "elbo" is the bound itself, one random time a point, in nats. variance, of
+    the reverse step: "large" is beta; "small" is the posterior's, which is half of what the last steps
+    need and costs nearly a nat of the bound in two dimensions; "optimal" is estimated from data, which
+    `sample` and `log_prob` then need. decoder_var: s_0^2 of p(x_0 | x_1), 0 for the variance
+    (1 - alpha_bar_1) / alpha_bar_1 that suits a smooth density.
     """
 
     dim: int = 2
@@ -67,7 +69,7 @@ class DDPM:
     schedule: str = "linear"  # linear, cosine, quadratic, sigmoid
     target: str = "eps"  # eps; x_0, score or v
     weighting: str = "simple"  # simple; snr or elbo
-    variance: str = "small"  # small; large or optimal
+    variance: str = "large"  # large; small or optimal
     decoder_var: float = 0.0  # 0: by the schedule, about 1e-4
     hidden: int = 128  # 128; 64 to 512
     layers: int = 3  # 3; 2 to 5
@@ -102,7 +104,11 @@ class DDPM:
         return self.net.init(rng)
 
     def predict(self, params: Array, x: Array, log_snr: Array) -> Array:
-        """The target at x, (n, dim). log_snr: a number, or an array (n, 1) or (n,)."""
+        """The target at x, (n, dim). log_snr: a number, or an array (n, 1) or (n,).
+
+        It is the network's output for "eps" and "v", the output over std for "score", and signal x + std
+        output for "x_0".
+        """
         output = self.net(params, x, embedding(log_snr, self.features))
         if self.target in ("eps", "v"):
             return output
