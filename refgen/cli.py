@@ -28,11 +28,12 @@ class _Refgen(click.Group):
             raise click.UsageError(f"no command {args[0]!r}{near}", ctx)
         return super().resolve_command(ctx, args)
 
-    def main(self, *args: Any, standalone_mode: bool = True, **extra: Any) -> Any:
-        if not standalone_mode:
-            return super().main(*args, standalone_mode=False, **extra)
+    def main(self, *args: Any, **extra: Any) -> Any:
+        run: Any = super().main
+        if not extra.pop("standalone_mode", True):
+            return run(*args, **extra, standalone_mode=False)
         try:
-            status = super().main(*args, standalone_mode=False, **extra)
+            status = run(*args, **extra, standalone_mode=False)
         except click.UsageError as error:
             path = error.ctx.command_path if error.ctx else "refgen"
             _stop(f"{error.format_message()} (see {path} --help)")

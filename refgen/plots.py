@@ -209,13 +209,13 @@ def data_sets(points: Mapping[str, np.ndarray]) -> Figure:
 
 
 def loss_curve(step: np.ndarray, loss: np.ndarray, title: str = "training loss") -> Figure:
-    """Loss against training step: each logged mean, and its running mean over a twentieth of them."""
+    """Loss against training step: each logged mean, and its running mean over a tenth of them."""
     with rc_context(_STYLE):
         figure = Figure(figsize=(7, 3.2), layout="constrained")
         FigureCanvasAgg(figure)
         ax = figure.add_subplot()
         ax.plot(step, loss, color=LEARNED, alpha=0.3, linewidth=0.8)
-        width = max(1, len(loss) // 20)
+        width = max(1, len(loss) // 10)
         if len(loss) > 2 * width:
             smooth = np.convolve(loss, np.ones(width) / width, mode="valid")
             ax.plot(step[width // 2 :][: len(smooth)], smooth, color=LEARNED, linewidth=1.8)

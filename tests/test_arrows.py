@@ -13,6 +13,10 @@ TRUTH = {"formulas", "backend", "schedules", "distributions"}
 SAMPLING = TRUTH | {"denoisers"}
 CHECKED = SAMPLING | {"samplers", "nets", "models"}
 
+EVERYTHING = {
+    "cards", "checkpoints", "evaluation", "metrics", "plots", "runs", "sources", "training", "training_defaults",
+}  # fmt: skip
+
 # What each room may import of the others.
 ALLOWED = {
     "backend": set(),
@@ -26,17 +30,17 @@ ALLOWED = {
     "samplers": SAMPLING,
     "metrics": SAMPLING,
     "models": {"nets", "formulas", "schedules", "denoisers", "samplers", "backend"},
-    "training": {"optimizers", "backend"},
+    "training": {"optimizers", "backend", "training_defaults"},
     "cards": {"sources", "derivations"},  # derivations only to find them, inside a function
     "derivations": CHECKED | {"cards", "sources"},
     "plots": CHECKED | {"checkpoints"},
     "checkpoints": set(),
     "interrupts": set(),
     "training_defaults": set(),
-    "runs": {"backend", "checkpoints", "interrupts", "models", "training"},
+    "runs": {"backend", "checkpoints", "interrupts", "models", "training", "training_defaults"},
     "evaluation": SAMPLING | {"samplers", "metrics"},
-    "experiments": CHECKED | {"backend", "cards", "metrics", "plots", "runs", "sources", "training", "evaluation", "checkpoints", "training_defaults"},
-    "commands": CHECKED | {"cards", "experiments", "metrics", "plots", "runs", "sources", "training", "evaluation", "checkpoints", "training_defaults"},
+    "experiments": CHECKED | EVERYTHING,
+    "commands": CHECKED | EVERYTHING | {"experiments"},
     "cli": {"commands"},
 }
 OUTSIDE = {

@@ -57,7 +57,7 @@ def demo(out: str | None, seed: int) -> None:
         ("train ddpm --data ring", "a longer training, on a ring of eight Gaussians"),
     ]:
         command = f"{program()} {command}"
-        click.echo(f"  {command:<41}{what}")
+        click.echo(f"  {command:<{len(program()) + 24}}  {what}")
     sys.exit(0 if counts["failed"] == 0 else 1)
 
 
@@ -79,7 +79,7 @@ def _train(folder: Path, seed: int) -> Path:
     )
     began, progress = time.perf_counter(), Progress("train ddpm", STEPS)
     for state in states:
-        progress(state.step, f"loss {state.loss:.4f}")
+        progress(state.step, f"loss {state.row_loss:.4f}")
         if time.perf_counter() - began > SECONDS:
             click.echo(f"stopped after {SECONDS:.0f} s, at step {state.step}", err=True)
             states.close()

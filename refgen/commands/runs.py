@@ -114,7 +114,7 @@ def _train(name: str, names: list[str], given: dict[str, Any]) -> None:
         raise click.UsageError("--data NAME|FILE is missing; refgen datasets lists the names", ctx)
     folder = Path(given["out"] or f"runs/{name}-{Path(given['data']).stem}")
     if given["resume"]:
-        config = runs.load(folder).config
+        config = runs.read_config(folder)
         before = {**config["options"], **config["training"], "data": config["data"]["name"]}
         typed = [key for key in given if ctx.get_parameter_source(key) is ParameterSource.COMMANDLINE]
         given = {key: value if key in typed else before.get(key, value) for key, value in given.items()}
@@ -127,7 +127,7 @@ def _train(name: str, names: list[str], given: dict[str, Any]) -> None:
         progress = Progress(f"train {name}", given["steps"])
         try:
             for state in states:
-                progress(state.step, f"loss {state.loss:.4f}")
+                progress(state.step, f"loss {state.row_loss:.4f}")
         except runs.Interrupted as stopped:
             click.echo(f"\n{stopped}\n  {program()} train {name} --out {folder} --resume", err=True)
             ctx.exit(130)

@@ -40,7 +40,10 @@ def _score(run: Run, law: Distribution, rng: Stream) -> Figure:
     levels, denoiser = run.model.levels, run.model.denoiser(run.params)
     # Where the noise is a tenth, half and nearly all of the whole.
     times = sorted({int(np.argmin(np.abs(levels.std[1:] - std))) + 1 for std in (0.1, 0.5, 0.95)})
-    errors = {t: score_error(denoiser, law, *levels.level(t), rng.spawn(f"{t}")) for t in times}
+    errors = {}
+    for t in times:
+        signal, std = levels.level(t)
+        errors[t] = score_error(denoiser, law, signal, std, rng.spawn(f"{t}"))
     return plots.score_fields(denoiser, ExactDenoiser(law), law, levels, errors)
 
 
