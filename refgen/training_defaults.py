@@ -2,7 +2,7 @@
 
 __all__ = ["BATCH", "COOL", "EMA", "LR", "STEPS"]
 
-STEPS = 5000  # 3000 for a quick look
+STEPS = 10_000  # 3000 for a quick look
 BATCH = 512
 LR = 2e-3  # Adam's learning rate
 EMA = 0.999  # what a step keeps of the moving average that is sampled

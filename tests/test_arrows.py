@@ -13,9 +13,8 @@ TRUTH = {"formulas", "backend", "schedules", "distributions"}
 SAMPLING = TRUTH | {"denoisers"}
 CHECKED = SAMPLING | {"samplers", "nets", "models"}
 
-EVERYTHING = {
-    "cards", "checkpoints", "evaluation", "metrics", "plots", "runs", "sources", "training", "training_defaults",
-}  # fmt: skip
+EVERYTHING = {"cards", "checkpoints", "derivations", "evaluation", "metrics", "plots", "runs", "sources"}
+EVERYTHING |= {"training", "training_defaults"}
 
 # What each room may import of the others.
 ALLOWED = {

@@ -1,5 +1,6 @@
 """The command line, as a user meets it: help, good input, and bad input that gets one clear line."""
 
+import errno
 import json
 import os
 import subprocess
@@ -314,14 +315,24 @@ def test_a_file_where_a_folder_should_be(tmp_path):
     assert "not a run" in complaint("sample", tmp_path / "file")
 
 
-def test_a_full_disk(run, tmp_path):
-    if not os.path.exists("/dev/full"):
-        pytest.skip("no /dev/full here")
-    link = tmp_path / "s.csv"
-    link.symlink_to("/dev/full")
-    before = sorted(p.name for p in run.iterdir())
-    call("sample", run, "--n", 10, "--out", link)  # the link is replaced by a whole file
-    assert sorted(p.name for p in run.iterdir()) == before
+def no_space(descriptor: int) -> None:
+    raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def test_a_full_disk(run, tmp_path, monkeypatch):
+    folder = broken(run, tmp_path)
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    monkeypatch.setattr("refgen.checkpoints.os.fsync", no_space)
+    for args in [
+        ("sample", folder, "--n", 10, "--out", folder / "s.csv"),
+        ("plot", folder, "samples", "--out", folder),
+        ("train", "ddpm", "--out", folder, "--resume", "--steps", 300),
+        ("train", "ddpm", "--data", "ring", "--out", tmp_path / "new"),
+    ]:
+        last = call(*args, status=2).stderr.splitlines()[-1]
+        assert last.startswith("refgen: error: cannot write ") and "No space left on device" in last
+    figures = folder / "figures"
+    assert {path.name: path.read_bytes() for path in folder.iterdir() if path != figures} == before
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
