@@ -13,10 +13,20 @@ import math
 import autograd.numpy as np
 
 from refgen.formulas.elementary import Array, log, log1p, require_last_axis
-from refgen.formulas.forward import noise_var
+from refgen.formulas.forward import alpha_bar, noise_var
 from refgen.formulas.posterior import posterior_var
 
-__all__ = ["eps_weight", "l_0_eps_weight", "l_0_gaussian", "l_T", "l_step", "variance_gap", "x_0_weight"]
+__all__ = [
+    "eps_weight",
+    "l_0_eps_weight",
+    "l_0_gaussian",
+    "l_T",
+    "l_step",
+    "one_term_estimate",
+    "variance_gap",
+    "weight_spread",
+    "x_0_weight",
+]
 
 
 def l_T(x_0: Array, alpha_bar_T: Array) -> Array:
@@ -89,8 +99,8 @@ def variance_gap(alpha_t: Array, alpha_bar_s: Array, var: Array) -> Array:
     alpha_t, alpha_bar_s: in (0, 1). var: the reverse step's variance, > 0. Broadcastable. Zero where var
     is the posterior's variance.
     """
-    excess = (posterior_var(alpha_t, alpha_bar_s) - var) / var
-    return 0.5 * (excess - log1p(excess))
+    exact = posterior_var(alpha_t, alpha_bar_s)
+    return 0.5 * ((exact - var) / var - log(exact / var))
 
 
 def l_step(eps: Array, eps_hat: Array, alpha_t: Array, alpha_bar_s: Array, var: Array) -> Array:
@@ -108,3 +118,28 @@ def l_step(eps: Array, eps_hat: Array, alpha_t: Array, alpha_bar_s: Array, var: 
     return weight * np.sum(error * error, axis=-1) + np.shape(eps)[-1] * variance_gap(
         alpha_t, alpha_bar_s, var
     )
+
+
+def weight_spread(beta: Array) -> Array:
+    r"""Largest over smallest weight of the squared error in eps in the bound, t = 2..T.      [DELBO-12]
+
+    .. math:: \max_t w_t/\min_t w_t,\qquad
+              w_t=\frac{(1-\alpha_t)^2}{2\hat\sigma_{t-1}^2\alpha_t(1-\bar\alpha_t)}
+
+    The simple loss weighs all t alike; it would be proportional to the bound if this were 1.
+    beta: (T,), T >= 2, in (0, 1).
+    """
+    alpha_t, alpha_bar_s = 1 - beta[1:], alpha_bar(beta[:-1])
+    weights = eps_weight(alpha_t, alpha_bar_s, posterior_var(alpha_t, alpha_bar_s))
+    return np.max(weights) / np.min(weights)
+
+
+def one_term_estimate(terms: Array, t: int) -> Array:
+    r"""The sum of the terms L_0..L_{T-1} estimated by one of them, t uniform on 1..T.       [DELBO-15]
+
+    .. math:: \mathbb E_{t\sim U\{1..T\}}[T\cdot L_{t-1}] = \sum_{t=1}^T L_{t-1}
+
+    terms: (T, ...), L_{t-1} at index t - 1. Returns (...). Source: Ho et al. 2020, algorithm 1; Kim,
+    'Diffusion Model', whose consistency term 'has to be calculated T times' (the sum has T - 1).
+    """
+    return len(terms) * terms[t - 1]
