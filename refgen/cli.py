@@ -13,6 +13,9 @@ from refgen import __version__
 
 __all__ = ["main"]
 
+# Read when NumPy is imported, later. On a busy machine two BLAS threads can be a hundred times slower than one.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
 
 class _Refgen(click.Group):
     """A group that answers a wrong name with the near ones and bad input with one line, exit status 2."""
