@@ -25,6 +25,11 @@ def conditioned(x_t, x_0, alpha_t, alpha_bar_s):
     return mean_s + gain * (x_t - a * mean_s), (1 - gain * a) ** 2 * var_s + gain**2 * beta_t
 
 
+# Small steps near clean data, where 1 - alpha_t alpha_bar_s formed by subtraction loses its digits.
+_ALMOST_ONE = st.floats(1e-9, 1e-5).map(lambda gap: 1 - gap)
+NEAR_CLEAN = together(x_t=points(1), x_0=points(1), alpha_t=_ALMOST_ONE, alpha_bar_s=_ALMOST_ONE)
+
+
 # ---- POST-5
 @equation(
     "POST-5/mean",
@@ -35,7 +40,7 @@ def conditioned(x_t, x_0, alpha_t, alpha_bar_s):
     sources=[HO_2020("eq. 7"), LUO_2022("eq. 84"), KIM("'Diffusion Model'"), SJTU("slide 19")],
     evidence="algebra",
     how="Schur complement of the joint Gaussian of (x_s, x_t) given x_0, built by the recursion",
-    given=steps(),
+    given=[*steps(), NEAR_CLEAN],
     tolerance=1e-12,
 )
 def posterior_mean_is_conditioning(posterior_mean, x_t, x_0, alpha_t, alpha_bar_s):
@@ -64,7 +69,10 @@ def posterior_mean_swapped(x_t, x_0, alpha_t, alpha_bar_s):
     sources=[HO_2020("eq. 7"), LUO_2022("eq. 85"), KIM("'Diffusion Model'"), SJTU("slide 19")],
     evidence="algebra",
     how="variance of x_s minus its regression on x_t, in the joint Gaussian built by the recursion",
-    given=dict(alpha_t=alphas(), alpha_bar_s=levels()),
+    given=[
+        together(alpha_t=alphas(), alpha_bar_s=levels()),
+        together(alpha_t=_ALMOST_ONE, alpha_bar_s=_ALMOST_ONE),
+    ],
     tolerance=1e-12,
 )
 def posterior_variance_is_conditioning(posterior_var, alpha_t, alpha_bar_s):
