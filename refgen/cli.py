@@ -13,7 +13,7 @@ from refgen import __version__
 
 __all__ = ["main"]
 
-# Read when NumPy is imported, later. On a busy machine two BLAS threads can be a hundred times slower than one.
+# NumPy reads it when it is imported, later. On a busy machine two BLAS threads can be far slower than one.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 
