@@ -1,6 +1,7 @@
 """Every card passes, rejects its wrong forms, and derives its number without the formula that it checks."""
 
 import importlib
+import warnings
 from pathlib import Path
 
 import numpy as np
