@@ -32,6 +32,16 @@ def load_cards(files: Sequence[str] = ()) -> None:
 
     for module in pkgutil.iter_modules(refgen.derivations.__path__):
         importlib.import_module(f"refgen.derivations.{module.name}")
+    topics = [*refgen.derivations.TOPICS]
+
+    def place(card: Card) -> tuple[int, int, bool]:
+        number = card.row.rpartition("-")[2]
+        known = topics.index(card.topic) if card.topic in topics else len(topics)
+        return known, int(number) if number.isdigit() else 0, card.id != card.row
+
+    ordered = sorted(CARDS.values(), key=place)
+    CARDS.clear()
+    CARDS.update((card.id, card) for card in ordered)
     for file in files:
         load_file(file)
 

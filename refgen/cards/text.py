@@ -76,25 +76,34 @@ def report_lines(report: dict[str, Any], *, verbose: bool = False, wrong: str = 
 
 
 def summary_line(counts: dict[str, Any]) -> str:
-    """The last lines of a run over cards: what passed, what was rejected, how long it took."""
-    failed = f", {counts['failed']} FAILED" if counts["failed"] else ""
-    missed = counts["misprints"] - counts["rejected"]
-    slipped = f", {missed} NOT REJECTED" if missed else ""
-    cards = f"{counts['cards']} card{'s' * (counts['cards'] != 1)}: {counts['passed']} passed{failed}"
-    forms = (
-        f"{counts['misprints']} wrong form{'s' * (counts['misprints'] != 1)}: {counts['rejected']} rejected"
-    )
-    return f"{cards}. {forms}{slipped}. {counts['seconds']:.1f} s"
+    """The last line of a run over cards: what passed, what was rejected, how long it took."""
+    line = f"{_count(counts['cards'], 'card')}: {counts['passed']} passed"
+    line += f", {counts['failed']} FAILED" if counts["failed"] else ""
+    if counts["misprints"]:
+        line += f". {_count(counts['misprints'], 'wrong form')}: {counts['rejected']} rejected"
+        missed = counts["misprints"] - counts["rejected"]
+        line += f", {missed} NOT REJECTED" if missed else ""
+    return f"{line}. {counts['seconds']:.1f} s"
+
+
+def _count(n: int, what: str) -> str:
+    return f"{n} {what}" if n == 1 else f"{n} {what}s"
 
 
 def card_lines(cards: list[Card]) -> list[str]:
-    """A list of cards: ID, title, kind of evidence, and how many wrong forms each rejects."""
+    """A list of cards under the names of their topics: ID, title, and kind of card or of evidence."""
+    from refgen.derivations import TOPICS
+
     width = max(len(card.id) for card in cards) + 2
-    lines = []
+    lines: list[str] = []
+    topic = None
     for card in cards:
+        if card.topic != topic:
+            topic = card.topic
+            lines += ["", TOPICS.get(topic, topic)] if lines else [TOPICS.get(topic, topic)]
         kind = card.kind if card.kind != "equation" else card.evidence
         title = textwrap.shorten(card.title, 62, placeholder=" ..")
-        lines.append(f"{card.id:<{width}}{title:<64}{kind}")
+        lines.append(f"  {card.id:<{width}}{title:<64}{kind}".rstrip())
     return lines
 
 
@@ -133,13 +142,13 @@ def misprint_json(card: Card, reject: dict[str, Any]) -> dict[str, Any]:
 
 
 def misprint_lines(wrongs: list[Wrong]) -> list[str]:
-    """A list of misprints: ID, the card that rejects it, where it was printed, why it is wrong."""
+    """A list of misprints: ID, the card that rejects it, the source, why it is wrong."""
     width = max(len(wrong.id) for wrong in wrongs) + 2
     lines = []
     for wrong in wrongs:
-        source = textwrap.shorten(str(wrong.source or ""), 30, placeholder=" ..")
-        head = f"{wrong.id:<{width}}{wrong.of:<18}{source:<31}"
-        lines.append(head + textwrap.shorten(wrong.why, max(WIDTH - len(head), 20), placeholder=" .."))
+        source = wrong.source.source.short if wrong.source else ""
+        head = f"{wrong.id:<{width}}{wrong.of:<20}{source:<15}"
+        lines.append(head + textwrap.shorten(wrong.why, WIDTH - len(head), placeholder=" .."))
     return lines
 
 

@@ -1,1 +1,15 @@
 """The evidence: one card for each fact, an independent derivation, and the wrong forms that it rejects."""
+
+__all__ = ["TOPICS"]
+
+# The topics in the order in which one builds on the other, by the letters of their IDs.
+TOPICS = {
+    "GAU": "Gaussian identities and divergences",
+    "FWD": "The forward process of diffusion",
+    "POST": "The posterior of a reverse step",
+    "DELBO": "The evidence lower bound of diffusion",
+    "PAR": "Noise, clean data, score, velocity: the parametrisations",
+    "SNR": "The signal-to-noise ratio",
+    "TWE": "Tweedie's formula",
+    "DDPM": "DDPM: training, sampling, variances",
+}
