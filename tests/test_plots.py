@@ -1,0 +1,89 @@
+"""Pictures: drawn where they should be, of what they should be, in the fixed colours and limits."""
+
+import numpy as np
+import pytest
+from matplotlib.colors import to_rgba
+from PIL import Image
+
+from refgen import distributions, plots
+from refgen.backend import Stream
+from refgen.denoisers import ExactDenoiser
+from refgen.schedules import linear
+
+LAW = distributions.named("moons").standardised()[0]
+X = LAW.sample(Stream(0), 300)
+NOISE = Stream(1).normal(300, 2)
+
+
+def figures():
+    levels, exact = linear(1000), ExactDenoiser(LAW)
+    kept = {100: NOISE, 50: X + NOISE, 0: X}
+    yield "forward", plots.forward_process(X, NOISE, levels, [0, 100, 1000]), 3
+    yield "score", plots.score_fields(exact, exact, LAW, levels, {50: 0.1, 500: 0.0}), 4
+    yield "samples", plots.samples(X, X), 2
+    yield "overview", plots.overview(X, LAW, X, "t"), 3
+    yield "overview of points", plots.overview(X, None, X, "t"), 2
+    yield "reverse", plots.reverse_process(kept, [100, 0]), 3
+    yield "loss", plots.loss_curve(np.arange(50), np.linspace(1, 0, 50)), 1
+    yield "cloud", plots.cloud(X), 1
+    yield "data sets", plots.data_sets({"a": X, "b": X, "c": X, "d": X, "e": X, "f": X}), 10
+
+
+@pytest.mark.parametrize(
+    ("name", "figure", "panels"), figures(), ids=lambda v: v if isinstance(v, str) else ""
+)
+def test_every_picture_is_written(name, figure, panels, tmp_path):
+    assert len(figure.axes) == panels
+    path = plots.save(figure, tmp_path / "deep" / "picture.png")
+    image = np.asarray(Image.open(path).convert("RGB"))
+    assert 700 <= image.shape[1] <= 1400  # legible at 900 pixels
+    assert image[0, 0].tolist() == [255, 255, 255]
+    assert len(np.unique(image.reshape(-1, 3), axis=0)) > 20, "nothing is drawn"
+    assert [p.name for p in path.parent.iterdir()] == ["picture.png"], "a temporary file is left"
+
+
+def test_panels_of_a_row_have_the_same_limits_and_equal_axes():
+    for name, figure, _ in figures():
+        if name not in ("loss", "cloud", "data sets"):
+            assert len({(*ax.get_xlim(), *ax.get_ylim()) for ax in figure.axes}) == 1, name
+            assert all(ax.get_aspect() == 1 for ax in figure.axes), name
+
+
+def test_exact_is_blue_and_learned_is_orange():
+    exact, learned = plots.samples(X, X).axes
+    assert np.allclose(exact.collections[0].get_facecolor()[0][:3], to_rgba(plots.EXACT)[:3])
+    assert np.allclose(learned.collections[0].get_facecolor()[0][:3], to_rgba(plots.LEARNED)[:3])
+
+
+def test_arrows_of_compared_panels_have_one_scale():
+    class Half(ExactDenoiser):
+        def score(self, x, signal, std):
+            return 0.5 * super().score(x, signal, std)
+
+    above, below = plots.score_fields(Half(LAW), ExactDenoiser(LAW), LAW, linear(1000), {500: 0.5}).axes
+    lengths = [np.hypot(ax.collections[0].U, ax.collections[0].V) for ax in (above, below)]
+    assert np.allclose(lengths[1], np.sqrt(0.5) * lengths[0])
+
+
+def test_limits_hold_the_points():
+    assert plots.limit_of(X) >= 2.6
+    assert np.mean(np.abs(10 * X) < plots.limit_of(10 * X)) > 0.999
+
+
+def test_the_density_map_darkens_evenly():
+    grey = plots.DENSITY(np.linspace(0, 1, 50))[:, :3] @ [0.2126, 0.7152, 0.0722]
+    steps = np.diff(grey)
+    assert grey[0] == pytest.approx(1) and np.all(steps < 0) and steps.min() > 1.6 * steps.max()
+
+
+def test_the_animation_has_a_frame_for_each_time(tmp_path):
+    path = plots.reverse_animation({2: NOISE, 1: X + NOISE, 0: X}, tmp_path / "a.gif")
+    with Image.open(path) as image:
+        assert image.n_frames == 3
+        image.seek(2)
+        assert image.info["duration"] == 1500
+
+
+def test_a_picture_needs_two_dimensions():
+    with pytest.raises(ValueError, match="dimension 3"):
+        plots.cloud(np.zeros((5, 3)))
