@@ -30,7 +30,7 @@ def figures():
 
 
 @pytest.mark.parametrize(
-    ("name", "figure", "panels"), figures(), ids=lambda v: v if isinstance(v, str) else ""
+    ("name", "figure", "panels"), list(figures()), ids=lambda v: v if isinstance(v, str) else ""
 )
 def test_every_picture_is_written(name, figure, panels, tmp_path):
     assert len(figure.axes) == panels
