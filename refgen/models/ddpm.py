@@ -15,7 +15,7 @@ import autograd.numpy as np
 import numpy as onp
 
 from refgen.backend import Stream
-from refgen.denoisers import TARGETS, LearnedDenoiser
+from refgen.denoisers import TARGETS, Denoiser, LearnedDenoiser
 from refgen.formulas import ddpm, elbo
 from refgen.formulas.elementary import sqrt
 from refgen.formulas.forward import diffuse
@@ -31,6 +31,7 @@ Array = Any
 
 WEIGHTINGS = ("simple", "snr", "elbo")
 VARIANCES = ("small", "large", "optimal")
+WHOLE = {"dim": 10**6, "T": 100_000, "hidden": 10**6, "layers": 1000, "features": 10**6}  # 1 to these
 
 
 class _Table(NamedTuple):
@@ -79,15 +80,18 @@ class DDPM:
         for name, known in [("target", TARGETS), ("weighting", WEIGHTINGS), ("variance", VARIANCES)]:
             if getattr(self, name) not in known:
                 raise ValueError(f"{name} is {getattr(self, name)!r}; it must be one of {', '.join(known)}")
-        if self.dim < 1:
-            raise ValueError(f"dim is {self.dim}; it must be >= 1")
+        for name, most in WHOLE.items():
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= most:
+                raise ValueError(f"{name} is {value!r}; it must be an integer in 1..{most}")
+        if self.features % 2:
+            raise ValueError(f"features is {self.features}; it must be an even number")
         if not 0 <= self.decoder_var < float("inf"):
             raise ValueError(f"decoder_var is {self.decoder_var}; it must be > 0, or 0 for the schedule's")
         if self.weighting == "elbo" and self.variance == "optimal":
             raise ValueError(
                 "variance is 'optimal', which is known after training; weighting 'elbo' needs another"
             )
-        embedding(0.0, self.features)
         _ = self.net, self.levels
 
     @cached_property
@@ -155,12 +159,13 @@ class DDPM:
 
     @cached_property
     def _table(self) -> _Table:
-        levels, var = self.levels, self.variances()
+        levels = self.levels
         signal, std = levels.signal[1:], levels.std[1:]
         constant, weight = 0.0, onp.ones(self.T)
         if self.weighting == "snr":
             weight = ddpm.min_snr_weight(signal, std)
         elif self.weighting == "elbo":
+            var = self.variances()
             steps = levels.alpha[2:], levels.alpha_bar[1:-1], var[2:]
             weight[0] = elbo.l_0_eps_weight(signal[0], std[0], var[1])
             weight[1:] = elbo.eps_weight(*steps)
@@ -182,31 +187,45 @@ class DDPM:
         params, x_0, rng: needed where variance is "optimal", which is estimated at data x_0, (n, dim);
         ValueError where they are missing.
         """
-        if self.variance == "optimal":
-            if params is None or x_0 is None or rng is None:
-                raise ValueError("variance 'optimal' is estimated from data: give x_0, points (n, dim)")
-            var = optimal_variances(self.denoiser(params), self.levels, x_0.astype(params.dtype), rng)
-        else:
-            var = step_variances(self.levels, self.variance).copy()
+        denoiser = None if params is None else self.denoiser(params)
+        data = x_0 if params is None or x_0 is None else x_0.astype(params.dtype)
+        var = self._step_variances(self.levels, denoiser, data, rng).copy()
         var[1] = self.decoder_var or self.levels.one_minus_alpha_bar[1] / self.levels.alpha_bar[1]
         return var
 
-    def sample(
-        self, params: onp.ndarray, n: int, rng: Stream, steps: int = 0, x_0: Array | None = None
+    def _step_variances(
+        self, levels: Schedule, denoiser: Denoiser | None, x_0: Array | None, rng: Stream | None
     ) -> onp.ndarray:
-        """n points, (n, dim), by the ancestral sampler.                                      [DDPM-2]
+        """The variance of each reverse step between these levels, as `variance` says."""
+        if self.variance != "optimal":
+            return step_variances(levels, self.variance)
+        if denoiser is None or x_0 is None or rng is None:
+            raise ValueError("variance 'optimal' is estimated from data: give x_0, points (n, dim)")
+        return optimal_variances(denoiser, levels, x_0, rng)
+
+    def sample(
+        self,
+        params: onp.ndarray,
+        n: int,
+        rng: Stream,
+        steps: int = 0,
+        x_0: Array | None = None,
+        denoiser: Denoiser | None = None,
+        trajectory: dict[int, Array] | None = None,
+    ) -> onp.ndarray:
+        """n points, (n, dim), in the dtype of params, by the ancestral sampler.              [DDPM-2]
 
         steps: of the T levels, evenly spaced; 0 for all. x_0: data, needed where variance is "optimal".
+        denoiser: asked in place of the network, for instance an exact one. trajectory: a dict whose keys are
+        the times to keep, in 0..steps; its values become x_t. Raises ValueError for data or a time that is
+        missing.
         """
         levels = self.levels.respaced(steps) if steps else self.levels
-        denoiser = self.denoiser(params)
-        variance: str | onp.ndarray = self.variance
-        if self.variance == "optimal":
-            if x_0 is None:
-                raise ValueError("variance 'optimal' is estimated from data: give x_0, points (n, dim)")
-            variance = optimal_variances(denoiser, levels, x_0.astype(params.dtype), rng)
+        denoiser = denoiser or self.denoiser(params)
+        data = None if x_0 is None else x_0.astype(params.dtype)
+        variance = self._step_variances(levels, denoiser, data, rng)
         x_T = rng.normal(n, self.dim, dtype=params.dtype)
-        return ancestral(denoiser, levels, x_T, rng, variance)
+        return ancestral(denoiser, levels, x_T, rng, variance, trajectory)
 
     def bound(self, params: onp.ndarray, x: Array, rng: Stream, x_0: Array | None = None) -> Bound:
         """Minus the bound on log p, term by term: all T terms, each with noise drawn anew.    [DELBO-7]

@@ -1,5 +1,7 @@
 """DDPM: its loss against the formulas, its bound against exact densities, and one short seeded training."""
 
+import itertools
+
 import autograd.numpy as np
 import numpy as onp
 import pytest
@@ -13,7 +15,7 @@ from refgen.distributions import Gaussian
 from refgen.distributions import named as distribution
 from refgen.formulas import elbo, forward, parametrisation
 from refgen.models import NAMES, name_of, named
-from refgen.models.ddpm import DDPM, WEIGHTINGS
+from refgen.models.ddpm import DDPM, VARIANCES, WEIGHTINGS
 
 SMALL = {"T": 12, "schedule": "cosine", "hidden": 8, "layers": 2, "features": 4}
 
@@ -212,9 +214,15 @@ def test_a_short_training_beats_the_stated_bound():
         ({"variance": "tiny"}, "variance is 'tiny'; it must be one of small, large, optimal"),
         ({"weighting": "elbo", "variance": "optimal"}, "known after training"),
         ({"decoder_var": -1.0}, "decoder_var is -1.0"),
-        ({"dim": 0}, "dim is 0"),
-        ({"features": 7}, "width is 7"),
+        ({"dim": 0}, r"dim is 0; it must be an integer in 1\.\."),
+        ({"features": 7}, "features is 7; it must be an even number"),
+        ({"features": True}, "features is True; it must be an integer"),
         ({"hidden": 0}, "hidden is 0"),
+        ({"hidden": 12.5}, "hidden is 12.5; it must be an integer"),
+        ({"layers": "3"}, "layers is '3'; it must be an integer"),
+        ({"dim": 2.0}, "dim is 2.0; it must be an integer"),
+        ({"T": 0}, "T is 0"),
+        ({"T": 100_001}, r"T is 100001; it must be an integer in 1\.\.100000"),
         ({"schedule": "lineal"}, "no schedule 'lineal'; did you mean linear"),
         ({"size": 3}, "model ddpm has no option 'size'; it has dim, T"),
     ],
@@ -230,6 +238,35 @@ def test_the_optimal_variance_needs_data():
         argument = 5 if call == model.sample else onp.zeros((5, 2))
         with pytest.raises(ValueError, match="give x_0, points"):
             call(model.init(Stream(0)), argument, Stream(0))
+
+
+PAIRS = set(itertools.product(WEIGHTINGS, VARIANCES)) - {("elbo", "optimal")}
+
+
+@pytest.mark.parametrize(("weighting", "variance"), sorted(PAIRS))
+def test_every_allowed_pair_of_options_trains_and_samples(weighting, variance):
+    law = distribution("moons").standardised()[0]
+    model = DDPM(**SMALL, target="v", weighting=weighting, variance=variance)
+    x = law.sample(Stream(1), 4000).astype(np.float32)
+    before = model.loss(model.init(Stream(0)), x, Stream(2))
+    state = training.start(model, Stream(0), lr=0.01)
+    for _ in training.fit(model, law, state, 60, batch=64):
+        pass
+    assert model.loss(state.params, x, Stream(2)) < before
+    points = model.sample(state.ema, 200, Stream(3), x_0=x[:200])
+    assert points.dtype == np.float32
+    assert onp.all(onp.abs(points) < 20)
+
+
+@pytest.mark.parametrize("variance", VARIANCES)
+def test_another_denoiser_may_stand_in_for_the_network_and_the_way_be_kept(variance):
+    law = Gaussian([0.2, -0.1], [[0.9, 0.3], [0.3, 0.8]])
+    model, params = DDPM(**SMALL, variance=variance), onp.zeros(1)
+    data, kept = law.sample(Stream(2), 500), dict.fromkeys((4, 1, 0))
+    x = model.sample(params, 50, Stream(1), 4, data, ExactDenoiser(law), kept)
+    onp.testing.assert_array_equal(x, exact(model, law).sample(params, 50, Stream(1), steps=4, x_0=data))
+    assert kept[0] is x
+    onp.testing.assert_array_equal(kept[0], law.posterior_mean(kept[1], *model.levels.respaced(4).level(1)))
 
 
 def test_models_are_known_by_name():
