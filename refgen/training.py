@@ -150,10 +150,11 @@ def fit(
 ) -> Iterator[State]:
     """Train until `state.step` is `steps`; yields the state, the same object, after every step.
 
-    data: see `Batches`. ema: how much of the moving average a step keeps (from step 1/(1 - ema) on; before
-    that it is a shorter average). cool: the last fraction of the steps over which the learning rate falls to
-    zero along a straight line. Stop whenever; save only between two steps. Raises ValueError for an option
-    out of range, FloatingPointError where the loss is no longer finite.
+    data: see `Batches`. ema: how much of the moving average is kept. Step k keeps min(ema, k / (k + 10)),
+    at first an average of about the last tenth of the steps, and ema itself from step 10 ema / (1 - ema) on:
+    9990 for 0.999. cool: the last fraction of the steps over which the learning rate falls to zero along a
+    straight line. Stop whenever; save only between two steps. Raises ValueError for an option out of range,
+    FloatingPointError where the loss is no longer finite.
     """
     for name, value in [("ema", ema), ("cool", cool)]:
         if not 0 <= value < 1:
