@@ -37,6 +37,9 @@ class _Refgen(click.Group):
             return run(*args, **extra, standalone_mode=False)
         try:
             status = run(*args, **extra, standalone_mode=False)
+        except click.exceptions.NoArgsIsHelpError as error:
+            error.show()
+            sys.exit(error.exit_code)
         except click.UsageError as error:
             path = error.ctx.command_path if error.ctx else "refgen"
             _stop(f"{error.format_message()} (see {path} --help)")
@@ -58,8 +61,8 @@ class _Refgen(click.Group):
             if error.errno == errno.EPIPE or os.environ.get("REFGEN_TRACEBACK"):
                 raise
             _stop(f"{error.filename}: {error.strerror}" if error.filename else f"{error.strerror or error}")
-        except MemoryError as error:
-            _stop(f"not enough memory: {error}")
+        except (MemoryError, FloatingPointError) as error:
+            _stop(str(error) or "not enough memory")
         return None
 
 

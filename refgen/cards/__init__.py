@@ -1,17 +1,5 @@
 """Equation cards: how a claim is stated, checked by a second way, and how its wrong forms are rejected."""
 
-import atexit
-import os
-import shutil
-import sys
-import tempfile
-
-if "hypothesis" not in sys.modules:
-    # Hypothesis keeps notes in the current folder unless it is told where before it is imported.
-    _storage = tempfile.mkdtemp(prefix="refgen-")
-    os.environ.setdefault("HYPOTHESIS_STORAGE_DIRECTORY", _storage)
-    atexit.register(shutil.rmtree, _storage, ignore_errors=True)
-
 from refgen.cards.card import CARDS, Card, Wrong, definition, equation, misprint, mutant
 from refgen.cards.judge import Verdict, judge, plain
 from refgen.cards.run import CheckError, check, reject, summary, verify, verify_all, z_limit

@@ -91,7 +91,7 @@ class Card:
     @property
     def formula_name(self) -> str:
         """module:function of the formula, or '' where there is none."""
-        return f"{self.formula.__module__}:{self.formula.__qualname__}" if self.formula else ""
+        return f"{self.formula.__module__}:{self.formula.__name__}" if self.formula else ""
 
 
 def _register(card: Card) -> None:

@@ -27,6 +27,7 @@ class Verdict:
     derived: Any = None
     note: str = ""
     fault: bool = False  # the derivation itself failed: the card is at fault, not the formula
+    comparable: bool = True  # False where the formula raised, or returned no numbers of the right shape
 
 
 def judge(card: Card, formula: Callable[..., Any], inputs: dict[str, Any]) -> Verdict:
@@ -35,19 +36,19 @@ def judge(card: Card, formula: Callable[..., Any], inputs: dict[str, Any]) -> Ve
     try:
         with warnings.catch_warnings(), np.errstate(all="ignore"):
             warnings.simplefilter("ignore")
-            claimed, derived, *scale = card.check(formula, **inputs)
-    except Exception as error:
+            claimed, derived, *scale = card.check(_on_copies(formula), **inputs)
+    except (Exception, SystemExit) as error:
         frames = traceback.extract_tb(error.__traceback__)
         spot = f"{frames[-1].name}, line {frames[-1].lineno}" if frames else "?"
-        return Verdict(np.inf, note=f"raised {type(error).__name__}: {error} (in {spot})")
+        return Verdict(np.inf, note=f"raised {type(error).__name__}: {error} (in {spot})", comparable=False)
     try:
         claimed_array, derived_array = _numbers(claimed), _numbers(derived)
         scale_array = _numbers(scale[0]) if scale else np.abs(derived_array)
     except (TypeError, ValueError) as error:
-        return Verdict(np.inf, note=f"is not made of numbers: {error}")
+        return Verdict(np.inf, note=f"is not made of numbers: {error}", comparable=False)
     if claimed_array.shape != derived_array.shape:
         note = f"has shape {claimed_array.shape} where {derived_array.shape} is right"
-        return Verdict(np.inf, plain(claimed), plain(derived), note)
+        return Verdict(np.inf, plain(claimed), plain(derived), note, comparable=False)
     shown = dict(claimed=_worst(claimed, derived, claimed), derived=_worst(claimed, derived, derived))
     if not np.all(np.isfinite(derived_array)) or not np.all(np.isfinite(scale_array)):
         return Verdict(np.inf, **shown, note="the derivation is not finite", fault=True)
@@ -62,9 +63,27 @@ def judge(card: Card, formula: Callable[..., Any], inputs: dict[str, Any]) -> Ve
     return Verdict(worst, **shown, note=note)
 
 
+def _on_copies(formula: Callable[..., Any]) -> Callable[..., Any]:
+    """The formula on copies of its arrays: one that changes them in place leaves the derivation alone."""
+
+    def copied(a: Any) -> Any:
+        if isinstance(a, np.ndarray):
+            return a.copy()
+        if type(a) in (list, tuple):
+            return type(a)(map(copied, a))
+        return {k: copied(v) for k, v in a.items()} if type(a) is dict else a
+
+    def on_copies(*args: Any, **kwargs: Any) -> Any:
+        return formula(*map(copied, args), **{k: copied(v) for k, v in kwargs.items()})
+
+    return on_copies
+
+
 def _numbers(value: Any) -> np.ndarray:
     """float64, or the real and imaginary parts as a last axis where the value is complex."""
     array = np.asarray(value)
+    if array.dtype == object:
+        raise TypeError(f"it is a {type(value).__name__}")
     if np.iscomplexobj(array):
         array = np.stack([array.real, array.imag], -1)
     return array.astype(np.float64)
@@ -122,8 +141,10 @@ def in_precision(formula: Callable[..., Any], precision: str) -> Callable[..., A
             return a
 
         def up(a: Any) -> Any:
+            if isinstance(a, tuple) and hasattr(a, "_fields"):
+                return type(a)(*map(up, a))
             if isinstance(a, tuple | list):
-                return type(a)(up(item) for item in a)
+                return type(a)(map(up, a))
             if isinstance(a, np.ndarray | np.floating):
                 if cast[0] and a.dtype == np.float64:
                     raise TypeError("float32 arrays went in and float64 came out")

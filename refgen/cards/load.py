@@ -22,8 +22,12 @@ __all__ = [
     "load_cards",
     "load_file",
     "load_function",
+    "name_of",
     "search_cards",
 ]
+
+
+_USER = "_user_"  # what the names of modules begin with that came from a file of the user's
 
 
 def load_cards(files: Sequence[str] = ()) -> None:
@@ -51,15 +55,14 @@ def load_file(file: str) -> ModuleType:
     path = Path(file)
     if not path.is_file():
         raise ValueError(f"{file}: no such file")
-    name = path.stem
-    loaded = sys.modules.get(name)
-    if loaded is not None and getattr(loaded, "__file__", None) == str(path.resolve()):
-        return loaded
-    if loaded is not None or importlib.util.find_spec(name) is not None:
-        name = f"_user_{name}"  # never in the place of a module that is there already
-    spec = importlib.util.spec_from_file_location(name, path.resolve())
+    path = path.resolve()
+    name = _USER + re.sub(r"\W", "_", str(path))  # never in the place of a module that is there already
+    if name in sys.modules:
+        return sys.modules[name]
+    spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
         raise ValueError(f"{file}: not a Python file (.py)")
+    _importable_from(path.parent)
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     try:
@@ -70,6 +73,20 @@ def load_file(file: str) -> ModuleType:
     return module
 
 
+def _importable_from(folder: Path) -> None:
+    """At the end of the path, where a file of the user's cannot take the place of a module that is needed."""
+    if str(folder) not in sys.path:
+        sys.path.append(str(folder))
+
+
+def name_of(function: Callable[..., Any]) -> str:
+    """module:function, or file.py:function for one that came from a file."""
+    module = getattr(function, "__module__", "")
+    if module.startswith(_USER):
+        module = Path(str(sys.modules[module].__file__)).name
+    return f"{module}:{getattr(function, '__qualname__', repr(function))}"
+
+
 def load_function(spec: str) -> Callable[..., Any]:
     """The function named 'module:function' or 'path/file.py:function'. Raises ValueError, one line."""
     where, colon, name = spec.rpartition(":")
@@ -78,11 +95,10 @@ def load_function(spec: str) -> Callable[..., Any]:
     if where.endswith(".py"):
         module = load_file(where)
     else:
-        if "" not in sys.path and str(Path.cwd()) not in sys.path:
-            sys.path.insert(0, str(Path.cwd()))
+        _importable_from(Path.cwd())
         try:
             module = importlib.import_module(where)
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise ValueError(f"cannot import {where!r}: {type(error).__name__}: {error}") from None
     function: Any = module
     for part in name.split("."):

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import multiprocessing
+import signal
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import replace
 from typing import Any
 
@@ -14,7 +16,7 @@ from scipy.special import ndtri
 
 from refgen.cards.card import CARDS, Card, Wrong
 from refgen.cards.judge import Verdict, in_precision, plain
-from refgen.cards.load import find_card, load_cards, load_function
+from refgen.cards.load import find_card, load_cards, load_function, name_of
 from refgen.cards.search import counterexample, worst_case
 
 __all__ = ["CheckError", "check", "reject", "summary", "verify", "verify_all", "z_limit"]
@@ -70,7 +72,7 @@ def verify(
     verdict, inputs = worst_case(card, tested, examples=examples, random_seed=random_seed)
     report["worst_error"] = _finite(verdict.error)
     if formula is not None:
-        report["formula"] = f"{formula.__module__}:{formula.__qualname__}"
+        report["formula"] = name_of(formula)
     if not verdict.error <= card.tolerance:
         smallest = counterexample(card, tested, card.tolerance, shrinks=shrinks, random_seed=random_seed)
         report["status"] = "fail"
@@ -101,10 +103,8 @@ def reject(
     report["counterexample"] = None
     if shown is None:
         report["note"] = f"no input gives an error above {card.reject_at:.1g}"
-    elif shown[0].fault or shown[0].note.startswith("raised"):
-        report["note"] = shown[
-            0
-        ].note  # a wrong form that cannot be run is a fault of the card, not a rejection
+    elif shown[0].fault or not shown[0].comparable:
+        report["note"] = shown[0].note  # the card is at fault: this is no rejection
     else:
         report.update(rejected=True, error=_finite(shown[0].error), counterexample=_shown(*shown))
     return report
@@ -132,15 +132,13 @@ def verify_all(
     processes: int = 2,
     **options: Any,
 ) -> Iterator[dict[str, Any]]:
-    """The reports of those cards, as they are finished; the slowest kinds are started first.
+    """The reports of those cards, as they are finished.
 
     own: 'module:function' of the user by card ID. files: Python files of cards, for the workers to load.
     options: as for `verify`. A definition passes when the cards that show it pass; they are run if need be.
     """
     own = own or {}
-    needed = [shown for id in ids for shown in CARDS[id].shown_by if shown in CARDS]
-    run = [id for id in dict.fromkeys([*ids, *needed]) if CARDS[id].check is not None]
-    run.sort(key=lambda id: CARDS[id].evidence not in ("monte carlo", "quadrature", "order"))
+    run = [id for id in _with_what_shows(ids) if CARDS[id].check is not None]
     jobs = [(id, own.get(id), options) for id in run]
     passed: dict[str, bool] = {}
     for report in _run(jobs, files, processes):
@@ -157,6 +155,18 @@ def verify_all(
             yield report
 
 
+def _with_what_shows(ids: Iterable[str]) -> list[str]:
+    """Those cards and, for each definition, the cards that it rests on."""
+    found: dict[str, None] = {}
+    waiting = [*ids]
+    while waiting:
+        id = waiting.pop(0)
+        if id in CARDS and id not in found:
+            found[id] = None
+            waiting += CARDS[id].shown_by
+    return list(found)
+
+
 def _failed(id: str, passed: dict[str, bool], seen: set[str]) -> list[str]:
     """What a definition rests on and does not pass."""
     seen.add(id)
@@ -168,7 +178,7 @@ def _failed(id: str, passed: dict[str, bool], seen: set[str]) -> list[str]:
             failed.append(shown)
         elif CARDS[shown].check is None:
             failed += [] if shown in seen else _failed(shown, passed, seen)
-        elif not passed.get(shown, True):
+        elif not passed.get(shown, False):
             failed.append(shown)
     return failed
 
@@ -180,13 +190,23 @@ def _run(
         yield from map(_verify_by_id, jobs)
         return
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(processes, context, initializer=load_cards, initargs=(tuple(files),)) as pool:
+    with ProcessPoolExecutor(processes, context, initializer=_begin, initargs=(tuple(files),)) as pool:
         try:
             for done in as_completed([pool.submit(_verify_by_id, job) for job in jobs]):
                 yield done.result()
-        except BaseException:
+        except BrokenProcessPool:
+            raise OSError("a process that verifies died; --processes 1 shows more") from None
+        except BaseException:  # Ctrl-C, or whoever asked for the reports wants no more
             pool.shutdown(wait=False, cancel_futures=True)
+            for child in multiprocessing.active_children():
+                child.terminate()
             raise
+
+
+def _begin(files: Sequence[str]) -> None:
+    """What a worker does first. Ctrl-C is for the process that started it."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    load_cards(files)
 
 
 def summary(reports: Iterable[dict[str, Any]], seconds: float) -> dict[str, Any]:

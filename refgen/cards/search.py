@@ -76,13 +76,12 @@ def counterexample(
     if not card.given:
         hits = [(v, c) for c in card.cases if (v := judge(card, formula, c)).error > threshold]
         return min(hits, key=lambda hit: not np.isfinite(hit[0].error), default=None)
-    not_finite = None
-    for rung in card.given:
-        found = _smallest(card, rung, formula, threshold, examples, shrinks, random_seed)
-        if found is not None and np.isfinite(found[0].error):
-            return found
-        not_finite = not_finite or found
-    return not_finite
+    for finite in (True, False):
+        for rung in card.given:
+            found = _smallest(card, rung, formula, threshold, examples, shrinks, random_seed, finite)
+            if found is not None:
+                return found
+    return None
 
 
 def _smallest(
@@ -93,9 +92,9 @@ def _smallest(
     examples: int,
     shrinks: int | None,
     random_seed: int,
+    finite: bool,
 ) -> tuple[Verdict, dict[str, Any]] | None:
     best: list[tuple[Verdict, dict[str, Any]]] = []
-    other: list[tuple[Verdict, dict[str, Any]]] = []
     tried = 0
 
     def refutes(inputs: dict[str, Any]) -> bool:
@@ -104,10 +103,10 @@ def _smallest(
         if shrinks is not None and tried > shrinks:
             raise _Enough
         verdict = judge(card, formula, inputs)
-        if not verdict.error > threshold:
+        if not verdict.error > threshold or (finite and not np.isfinite(verdict.error)):
             return False
-        (best if np.isfinite(verdict.error) else other)[:] = [(verdict, inputs)]
-        return bool(np.isfinite(verdict.error))
+        best[:] = [(verdict, inputs)]
+        return True
 
     with contextlib.suppress(NoSuchExample, _Enough):
         find(
@@ -116,4 +115,4 @@ def _smallest(
             random=Random(random_seed),
             settings=settings(max_examples=examples, phases=(Phase.generate, Phase.shrink), **_QUIET),
         )
-    return best[0] if best else other[0] if other else None
+    return best[0] if best else None

@@ -180,11 +180,8 @@ def card_page(card: Card) -> list[str]:
         lines += _field("tolerance", f"{card.tolerance:.1g} ({bound}); wrong from {card.reject_at:.1g}")
         lines += _field("derived in", where(card.check))
         lines += _field("formula", f"{card.formula_name}  ({where(card.formula)})")
-        try:
-            signature = str(inspect.signature(card.formula)).replace("'", "")
-        except (TypeError, ValueError):
-            signature = "(...)"
-        lines += ["", f"  {card.formula.__name__}{_bare(signature)}"]
+        arguments = ", ".join(inspect.signature(card.formula).parameters)
+        lines += ["", *textwrap.wrap(f"{card.formula.__name__}({arguments})", WIDTH - 2, initial_indent="  ")]
         lines += textwrap.indent(inspect.getdoc(card.formula) or "", "    ").splitlines()
         if card.id.count("/") <= 1 and card.formula.__name__.isidentifier():
             lines += [
@@ -197,12 +194,6 @@ def card_page(card: Card) -> list[str]:
         lines += ["  " + line for line in _field("why", wrong.why)]
         lines += ["  " + line for line in _field("source", str(wrong.source or ""))]
     return lines
-
-
-def _bare(signature: str) -> str:
-    """The signature without annotations: (x_t, x_0, alpha_t, alpha_bar_s)."""
-    arguments = signature.partition(" -> ")[0].strip("()")
-    return f"({', '.join(a.partition(':')[0].strip() for a in arguments.split(', '))})" if arguments else "()"
 
 
 def misprint_page(card: Card, reject: dict[str, Any]) -> list[str]:

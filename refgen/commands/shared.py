@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import atexit
 import difflib
 import json
+import os
 import shutil
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -13,7 +16,16 @@ from typing import Any
 
 import click
 
-__all__ = ["Name", "Progress", "did_you_mean", "json_option", "print_json", "program", "seed_option"]
+__all__ = [
+    "Name",
+    "Progress",
+    "did_you_mean",
+    "json_option",
+    "keep_folder_clean",
+    "print_json",
+    "program",
+    "seed_option",
+]
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
@@ -52,6 +64,14 @@ def program() -> str:
     if found and Path(found).resolve() == called.resolve():
         return "refgen"
     return str(called.relative_to(Path.cwd()) if called.is_relative_to(Path.cwd()) else called)
+
+
+def keep_folder_clean() -> None:
+    """Have Hypothesis keep its notes elsewhere than in the current folder; call it before it is imported."""
+    if "hypothesis" not in sys.modules and "HYPOTHESIS_STORAGE_DIRECTORY" not in os.environ:
+        folder = tempfile.mkdtemp(prefix="refgen-")
+        os.environ["HYPOTHESIS_STORAGE_DIRECTORY"] = folder
+        atexit.register(shutil.rmtree, folder, ignore_errors=True)
 
 
 def print_json(value: Any) -> None:

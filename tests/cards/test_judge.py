@@ -1,7 +1,9 @@
 """The judge compares like with like, in the units of the tolerance, and never calls a failure a rejection."""
 
 import dataclasses
+import functools
 import json
+import sys
 
 import numpy as np
 import pytest
@@ -10,7 +12,11 @@ from hypothesis import strategies as st
 from refgen.cards import card as cards
 from refgen.cards import judge, plain, verify
 from refgen.cards.judge import in_precision
+from refgen.cards.load import load_cards
 from refgen.sources import FIELD
+
+load_cards()
+REAL = cards.CARDS
 
 
 @pytest.fixture(autouse=True)
@@ -69,6 +75,39 @@ def test_a_derivation_that_is_not_finite_is_a_fault_not_a_rejection():
     report = verify(card)
     assert report["status"] == "fail"
     assert "derivation" in report["failure"]["note"]
+
+
+def in_place(means, signal):
+    means -= means.mean(axis=0)
+    return signal * means
+
+
+def ones_in_place(weights, values):
+    values[:] = 1
+    return 0.0
+
+
+@pytest.mark.parametrize(("id", "formula"), [("FWD-11/means", in_place), ("GAU-9", ones_in_place)])
+def test_a_formula_that_changes_its_arguments_changes_not_the_derivation(id, formula):
+    assert verify(REAL[id], formula=formula, examples=20)["status"] == "fail"
+
+
+@pytest.mark.parametrize("value", [None, "text", {}, [None]])
+def test_a_wrong_form_that_returns_no_number_is_no_rejection(value):
+    card = make()
+    cards.mutant("nothing", of="TEST-1", why="")(lambda x: value)
+    report = verify(card)
+    assert report["rejects"][0]["rejected"] is False and report["status"] == "fail"
+
+
+def test_a_formula_that_exits_has_failed():
+    verdict = judge(make(), lambda x: sys.exit(0), {"x": 1.0})
+    assert verdict.error == np.inf and "raised SystemExit" in verdict.note
+
+
+def test_a_callable_without_a_name_can_be_checked():
+    report = verify(make(), formula=functools.partial(lambda k, x: k * x, 2))
+    assert report["status"] == "pass" and "partial" in report["formula"]
 
 
 def test_a_wrong_form_that_is_right_is_not_rejected():
