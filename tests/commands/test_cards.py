@@ -1,4 +1,4 @@
-"""The commands about cards as real processes: Ctrl-C ends them at once and quietly; help without arguments."""
+"""The commands about cards as real processes: Ctrl-C ends them at once and quietly; help without args."""
 
 import signal
 import subprocess
