@@ -15,7 +15,7 @@ from functools import cached_property
 
 import numpy as np
 
-from refgen.formulas import snr
+from refgen.formulas import elbo, forward, snr
 
 __all__ = [
     "NAMES",
@@ -96,12 +96,12 @@ class Schedule:
     @cached_property
     def alpha_bar(self) -> np.ndarray:
         """Product of alpha[1..t], (T + 1,); alpha_bar[0] = 1.                        [FWD-6]"""
-        return _frozen(np.exp(self.log_alpha_bar))
+        return _frozen(forward.alpha_bar(self.beta, self.log_alpha))
 
     @cached_property
     def one_minus_alpha_bar(self) -> np.ndarray:
         """Variance of the noise in x_t, (T + 1,), to full relative accuracy; 0 at index 0.    [FWD-5]"""
-        return _frozen(-np.expm1(self.log_alpha_bar))
+        return _frozen(forward.one_minus_alpha_bar(self.beta, self.log_alpha))
 
     @cached_property
     def signal(self) -> np.ndarray:
@@ -137,15 +137,12 @@ class Schedule:
         return Schedule(f"{self.name}/{steps}", -np.expm1(log_alpha), log_alpha)
 
     def terminal_kl(self, second_moment: float = 1.0) -> float:
-        r"""KL(q(x_T | x_0) || N(0, I)) per coordinate, in nats: what a sampler's start ignores. [FWD-7]
+        """KL(q(x_T | x_0) || N(0, I)) per coordinate, in nats: what a sampler's start ignores. [FWD-7]
 
-        .. math:: \tfrac12\big(\bar\alpha_T(m-1)-\log(1-\bar\alpha_T)\big)
-
-        second_moment: m, the mean of x_0^2 over data and coordinates.
+        second_moment: the mean of x_0^2 over data and coordinates, >= 0; see `elbo.l_T`.
         """
-        alpha_bar, rest = self.alpha_bar[-1], self.one_minus_alpha_bar[-1]
-        log_var = math.log1p(-alpha_bar) if alpha_bar < 0.5 else math.log(rest)
-        return 0.5 * float(alpha_bar * (second_moment - 1) - log_var)
+        x_0 = np.array([math.sqrt(second_moment)])
+        return float(elbo.l_T(x_0, float(self.alpha_bar[-1]), float(self.one_minus_alpha_bar[-1])))
 
 
 def _frozen(array: np.ndarray) -> np.ndarray:
@@ -180,7 +177,7 @@ def from_log_snr(log_snr: np.ndarray, name: str = "log_snr") -> Schedule:
             f"log_snr at t = {t} is {levels[t]:g}, not below {levels[t - 1]:g} at t = {t - 1}; "
             "it must fall strictly with t, or the variance 1 - alpha_t is not positive"
         )
-    log_alpha_bar = -np.logaddexp(0.0, -levels)
+    log_alpha_bar = snr.log_alpha_bar_from_log_snr(levels)
     log_alpha = np.where(beta < 0.5, np.log1p(-np.minimum(beta, 0.5)), np.diff(log_alpha_bar))
     return Schedule(name, np.concatenate([[0.0], beta]), np.concatenate([[0.0], log_alpha]))
 
@@ -222,13 +219,11 @@ def cosine(T: int) -> Schedule:
     .. math:: \bar\alpha_t = \frac{f(t)}{f(0)},\quad
               f(t)=\cos^2\Big(\frac{t/T+0.008}{1.008}\,\frac\pi2\Big)
 
-    1 - f(t)/f(s) is computed as sin(b + a) sin(b - a) / cos^2 a, accurate near the data.
     Source: Nichol & Dhariwal 2021, eq. 17.
     """
     _require_steps(T)
-    angle = (np.arange(T + 1) / T + 0.008) / 1.008 * (np.pi / 2)
-    a, b = angle[:-1], angle[1:]
-    return from_beta(np.minimum(np.sin(b + a) * np.sin(b - a) / np.cos(a) ** 2, MAX_BETA), "cosine")
+    times = np.arange(T + 1) / T
+    return from_beta(np.minimum(forward.cosine_beta(times[:-1], times[1:]), MAX_BETA), "cosine")
 
 
 _CONSTRUCTORS: dict[str, Callable[[int], Schedule]] = {

@@ -113,18 +113,13 @@ class Boxes(Distribution):
 
     def _posterior_mean(self, x_t: np.ndarray, signal: float, std: float) -> np.ndarray:
         """x_0 is a point u of a box plus noise: given u and x_t a Gaussian, of mean keep u + gain x_t."""
-        total, gain, keep = self._levels(signal, std)
+        total, gain, keep = boxes.noise_shares(self.noise, signal, std)
         return keep * boxes.posterior_mean(x_t, self.weights, self.low, self.high, signal, total) + gain * x_t
 
     def _posterior_cov(self, x_t: np.ndarray, signal: float, std: float) -> np.ndarray:
-        total, _, keep = self._levels(signal, std)
+        total, _, keep = boxes.noise_shares(self.noise, signal, std)
         cov = boxes.posterior_cov(x_t, self.weights, self.low, self.high, signal, total)
         return keep[:, None] * cov * keep + np.diag(keep * self.noise**2)
-
-    def _levels(self, signal: float, std: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """All noise in x_t, and the shares of x_t and of the box in the mean of x_0, each (d,)."""
-        total = np.hypot(signal * self.noise, std)
-        return total, signal * (self.noise / total) ** 2, (std / total) ** 2
 
     @property
     def _rows(self) -> int:

@@ -9,6 +9,7 @@ import numpy as np
 
 from refgen.backend import Stream
 from refgen.formulas.boxes import interval_log_prob
+from refgen.formulas.gaussian import log_prob_isotropic
 
 if TYPE_CHECKING:
     from refgen.distributions.base import Distribution
@@ -50,7 +51,10 @@ def of_mixture(law: GaussianMixture) -> tuple[float, float]:
         )
         return sum(_of_grid(p) for p in density) * math.prod(step), QUADRATURE_ERROR
     # With a shared diagonal covariance a component is a product over the axes, and the grid a matrix product.
-    factors = [_normal(axis, law.means[:, j], math.sqrt(law.covs[j])) for j, axis in enumerate(axes)]
+    factors = [
+        np.exp(log_prob_isotropic(axis[:, None, None], law.means[:, j, None], float(law.covs[j])))
+        for j, axis in enumerate(axes)
+    ]
     last = factors[1].T if law.dim == 2 else np.ones((len(law.means), 1))
     rows = max(1, int(2**20 // last.shape[1]))
     weighted = factors[0] * law.weights
@@ -103,9 +107,3 @@ def by_monte_carlo(law: Distribution) -> tuple[float, float]:
     """Mean of -log p over 100,000 draws of a stream of its own, always the same, and its standard error."""
     values = -law.log_prob(law.sample(Stream(0, "entropy"), DRAWS))
     return float(values.mean()), float(values.std()) / math.sqrt(DRAWS)
-
-
-def _normal(axis: np.ndarray, means: np.ndarray, std: float) -> np.ndarray:
-    """Normal densities along one axis, (len(axis), K)."""
-    z = (axis[:, None] - means) / std
-    return np.exp(-0.5 * z**2) / (std * math.sqrt(2 * math.pi))

@@ -17,9 +17,8 @@ from refgen import schedules
 from refgen.derivations import chain as chain_cards
 from refgen.derivations import chain_elbo as chain_elbo_cards
 from refgen.derivations import gaussian_chain as gaussian_cards
-from refgen.formulas import chain, elbo, gaussian, gaussian_chain
-from refgen.formulas.elementary import sqrt
-from refgen.formulas.posterior import mean_coefficients, posterior_var
+from refgen.formulas import chain, elbo, forward, gaussian, gaussian_chain
+from refgen.formulas.posterior import posterior_mean, posterior_var
 
 __all__ = ["Number", "estimator_variances", "lines", "numbers", "perfect_model"]
 
@@ -45,7 +44,8 @@ def perfect_model(alpha: np.ndarray, x_0: float = 1.0) -> dict[str, np.ndarray]:
 
     alpha: (T,). Returns the arguments of the functions of `formulas.gaussian_chain`.
     """
-    return dict(x_0=np.array([x_0]), alpha=alpha, slope=np.sqrt(alpha), offset=0 * alpha, var=1 - alpha)
+    slope, var = forward.step_mean(np.ones_like(alpha), alpha), forward.step_var(alpha)
+    return dict(x_0=np.array([x_0]), alpha=alpha, slope=slope, offset=0 * alpha, var=var)
 
 
 def excess(alpha: np.ndarray, slope: np.ndarray, var: np.ndarray, **_: Any) -> float:
@@ -109,7 +109,8 @@ def _minimiser_numbers() -> list[Number]:
     model = perfect_model(alpha)
     best = gaussian_chain.denoising_elbo(**model)
     misled = gaussian_chain.denoising_elbo(**(model | dict(slope=np.array([model["slope"][0], wrong]))))
-    cost = (right - wrong) ** 2 / (2 * (1 - alpha[1]))
+    # The mean of x_2^2 is 1, so the slopes differ as two means do.
+    cost = float(gaussian.kl_same_var(np.array([right]), np.array([wrong]), forward.step_var(alpha[1])))
     return [
         Number(
             "slope that maximises the mended form",
@@ -157,7 +158,7 @@ def estimator_variances(
     divergences in closed form at the path's x_t. One dimension, arguments as in `formulas.gaussian_chain`.
     """
     T, start = len(alpha), float(x_0[0])
-    alpha_bar = np.concatenate([[1.0], np.cumprod(alpha)])
+    alpha_bar = np.concatenate([[1.0], forward.alpha_bar(1 - alpha, np.log(alpha))])
     mean, cov = gaussian_cards.joint_of_process(start, alpha)
 
     def log_normal(x: float, mean: float, var: float) -> float:
@@ -167,7 +168,8 @@ def estimator_variances(
         return log_normal(path[t - 1], slope[t - 1] * path[t] + offset[t - 1], var[t - 1])
 
     def forward_log(path: np.ndarray, t: int) -> float:
-        return log_normal(path[t], sqrt(float(alpha[t - 1])) * path[t - 1], 1 - alpha[t - 1])
+        a = float(alpha[t - 1])
+        return log_normal(path[t], forward.step_mean(path[t - 1], a), forward.step_var(a))
 
     def log_ratio(latent: np.ndarray) -> float:
         path = np.concatenate([[start], latent])
@@ -178,10 +180,10 @@ def estimator_variances(
         path = np.concatenate([[start], latent])
         total = float(elbo.l_T(x_0, alpha_bar[T])) - reverse_log(path, 1)
         for t in range(2, T + 1):
-            of_x_t, of_x_0 = mean_coefficients(alpha[t - 1], alpha_bar[t - 1])
-            ratio = posterior_var(alpha[t - 1], alpha_bar[t - 1]) / var[t - 1]
-            gap = (of_x_t - slope[t - 1]) * path[t] + of_x_0 * start - offset[t - 1]
-            total += 0.5 * (ratio - 1 - np.log(ratio) + gap**2 / var[t - 1])
+            step = alpha[t - 1], alpha_bar[t - 1]
+            exact = posterior_mean(path[t : t + 1], x_0, *step), posterior_var(*step)
+            model = slope[t - 1] * path[t : t + 1] + offset[t - 1], var[t - 1]
+            total += float(gaussian.kl_diagonal(*exact, *model))
         return total
 
     return _variance(log_ratio, mean[1:], cov[1:, 1:]), _variance(denoising, mean[1:], cov[1:, 1:])

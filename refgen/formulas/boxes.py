@@ -22,7 +22,15 @@ import autograd.numpy as np
 
 from refgen.formulas.elementary import Array, log, require_last_axis
 
-__all__ = ["clean_log_prob", "interval_log_prob", "log_prob", "posterior_cov", "posterior_mean", "score"]
+__all__ = [
+    "clean_log_prob",
+    "interval_log_prob",
+    "log_prob",
+    "noise_shares",
+    "posterior_cov",
+    "posterior_mean",
+    "score",
+]
 
 NODE_COUNT = 48
 CUT = 80.0  # twice the drop of the exponent that is left out: exp(-40) is below rounding
@@ -76,6 +84,19 @@ def posterior_cov(x_t: Array, weights: Array, low: Array, high: Array, signal: f
         inside[..., None] * np.eye(x_t.shape[-1], dtype=x_t.dtype)
         + np.swapaxes(r * centred, -1, -2) @ centred
     )
+
+
+def noise_shares(noise: Array, signal: float, std: float) -> tuple[Array, Array, Array]:
+    r"""For x_0 = u + noise eps_0, u in a box: noise in x_t, and the shares of x_t and u in E[x_0 | u, x_t].
+
+    .. math:: \tau^2=s^2\nu^2+\sigma^2,\qquad \mathbb E[x_0\mid u,x_t]=\frac{s\nu^2}{\tau^2}\,x_t
+              +\frac{\sigma^2}{\tau^2}\,u,\qquad\mathrm{Var}[x_0\mid u,x_t]=\frac{\sigma^2}{\tau^2}\,\nu^2
+
+    noise: nu, (d,), >= 0. signal: s >= 0. std: sigma >= 0, not both 0. Returns three arrays (d,): tau, which
+    takes the place of std in `posterior_mean` of u, and the two shares. Source: conditioning a Gaussian.
+    """
+    total = np.hypot(signal * noise, std)
+    return total, signal * (noise / total) ** 2, (std / total) ** 2
 
 
 def clean_log_prob(x: Array, weights: Array, low: Array, high: Array) -> Array:

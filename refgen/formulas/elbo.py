@@ -17,6 +17,7 @@ from refgen.formulas.forward import alpha_bar, noise_var
 from refgen.formulas.posterior import posterior_var
 
 __all__ = [
+    "decoder_var",
     "eps_weight",
     "l_0_eps_weight",
     "l_0_gaussian",
@@ -29,16 +30,19 @@ __all__ = [
 ]
 
 
-def l_T(x_0: Array, alpha_bar_T: Array) -> Array:
+def l_T(x_0: Array, alpha_bar_T: Array, noise_var_T: float | None = None) -> Array:
     r"""KL of q(x_T | x_0) from the prior N(0, I), in nats: what the last step leaves of the data.  [DELBO-14]
 
     .. math:: L_T = \tfrac12\big[\bar\alpha_T\lVert x_0\rVert^2-d\,\bar\alpha_T-d\log(1-\bar\alpha_T)\big]
 
-    x_0: (..., d). alpha_bar_T: in [0, 1), broadcastable against (...). Returns (...). No parameters in it.
-    Source: Ho et al. 2020, eq. 5; Kim, 'Diffusion Model'; SJTU tutorial, slides 21 to 22.
+    x_0: (..., d). alpha_bar_T: in [0, 1), broadcastable against (...). noise_var_T: 1 - alpha_bar_T, a number
+    as alpha_bar_T then is, where much signal is left and the subtraction would lose digits. Returns (...). No
+    parameters in it. Source: Ho et al. 2020, eq. 5; Kim, 'Diffusion Model'; SJTU tutorial, slides 21 to 22.
     """
     square, d = np.sum(x_0 * x_0, axis=-1), np.shape(x_0)[-1]
-    return 0.5 * (alpha_bar_T * (square - d) - d * log1p(-alpha_bar_T))
+    lost = noise_var_T is not None and alpha_bar_T >= 0.5
+    log_var = log(noise_var_T) if lost else log1p(-alpha_bar_T)
+    return 0.5 * (alpha_bar_T * (square - d) - d * log_var)
 
 
 def l_0_gaussian(x_0: Array, x_0_hat: Array, decoder_var: Array) -> Array:
@@ -54,6 +58,17 @@ def l_0_gaussian(x_0: Array, x_0_hat: Array, decoder_var: Array) -> Array:
     error = x_0 - x_0_hat
     d = np.shape(x_0)[-1]
     return np.sum(error * error, axis=-1) / (2 * decoder_var) + 0.5 * d * log(2 * math.pi * decoder_var)
+
+
+def decoder_var(alpha_bar_1: Array, noise_var_1: Array) -> Array:
+    r"""A variance for the decoder p(x_0 | x_1): that of x_0 given x_1 where the data's density is smooth.
+
+    .. math:: s_0^2=\frac{1-\bar\alpha_1}{\bar\alpha_1}=\frac1{\mathrm{SNR}(1)}
+
+    Data that vary over widths far above std/signal have nearly this variance given x_1, by `tweedie`; data at
+    points have less. alpha_bar_1: in (0, 1). noise_var_1: 1 - alpha_bar_1, with all its digits.
+    """
+    return noise_var_1 / alpha_bar_1
 
 
 def l_0_eps_weight(signal: Array, std: Array, decoder_var: Array) -> Array:

@@ -6,6 +6,8 @@ multiply by :math:`\sqrt{\bar\alpha_t}` (the `signal`) and add noise of std :mat
 
 from __future__ import annotations
 
+import math
+
 import autograd.numpy as np
 
 from refgen.formulas.elementary import Array, require_last_axis, sqrt
@@ -13,6 +15,7 @@ from refgen.formulas.gaussian import log_prob_isotropic
 
 __all__ = [
     "alpha_bar",
+    "cosine_beta",
     "diffuse",
     "is_prior",
     "noise_var",
@@ -53,22 +56,40 @@ def step(x_s: Array, eps: Array, alpha_t: Array) -> Array:
     return step_mean(x_s, alpha_t) + sqrt(step_var(alpha_t)) * eps
 
 
-def alpha_bar(beta: Array) -> Array:
+def alpha_bar(beta: Array, log_alpha: Array | None = None) -> Array:
     r"""Cumulative product of alpha = 1 - beta along the last axis.              [FWD-3, FWD-6]
 
     .. math:: \bar\alpha_t = \prod_{i\le t}(1-\beta_i)
 
-    A sum of logarithms, so a thousand factors cost no accuracy. beta: (..., T), in [0, 1).
+    A sum of logarithms, so a thousand factors cost no accuracy. beta: (..., T), in [0, 1). log_alpha:
+    log(1 - beta), where it is known and beta is too close to one to hold it.
     """
-    return np.exp(np.cumsum(np.log1p(-beta), axis=-1))
+    return np.exp(_log_alpha_bar(beta, log_alpha))
 
 
-def one_minus_alpha_bar(beta: Array) -> Array:
+def one_minus_alpha_bar(beta: Array, log_alpha: Array | None = None) -> Array:
     r""":math:`1-\bar\alpha_t` to full relative accuracy, however close to clean data. [FWD-5]
 
-    beta: (..., T), in [0, 1). The subtraction 1 - alpha_bar would lose the digits of a small beta.
+    beta: (..., T), in [0, 1). log_alpha: see `alpha_bar`. The subtraction 1 - alpha_bar would lose the digits
+    of a small beta.
     """
-    return -np.expm1(np.cumsum(np.log1p(-beta), axis=-1))
+    return -np.expm1(_log_alpha_bar(beta, log_alpha))
+
+
+def _log_alpha_bar(beta: Array, log_alpha: Array | None) -> Array:
+    return np.cumsum(np.log1p(-beta) if log_alpha is None else log_alpha, axis=-1)
+
+
+def cosine_beta(s: Array, t: Array) -> Array:
+    r"""Variance of the step between two times of the cosine schedule, accurate near the data.
+
+    .. math:: 1-\frac{f(t)}{f(s)}=\frac{\sin(b+a)\sin(b-a)}{\cos^2a},\quad f(t)=\cos^2 b,\quad
+              b=\frac{t+0.008}{1.008}\,\frac\pi2,\quad a=\frac{s+0.008}{1.008}\,\frac\pi2
+
+    where alpha_bar = f(t)/f(0). s < t: in [0, 1], broadcastable. Source: Nichol & Dhariwal 2021, eq. 17.
+    """
+    a, b = ((time + 0.008) / 1.008 * (math.pi / 2) for time in (s, t))
+    return np.sin(b + a) * np.sin(b - a) / np.cos(a) ** 2
 
 
 def noise_var(alpha_t: Array, alpha_bar_s: Array) -> Array:

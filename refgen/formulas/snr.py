@@ -17,7 +17,10 @@ __all__ = [
     "beta_from_log_snr",
     "denoising_weight",
     "diffusion_loss",
+    "gaussian_loss_limit",
+    "gaussian_square_error",
     "is_schedule",
+    "log_alpha_bar_from_log_snr",
     "log_snr",
     "one_minus_alpha_bar_from_log_snr",
     "snr",
@@ -69,6 +72,14 @@ def one_minus_alpha_bar_from_log_snr(log_snr: Array) -> Array:
     return _sigmoid(-log_snr)
 
 
+def log_alpha_bar_from_log_snr(log_snr: Array) -> Array:
+    r"""log alpha_bar, :math:`-\log(1+e^{-\log\mathrm{SNR}})`, to full relative accuracy.     [SNR-5]
+
+    log_snr: any real, or plus infinity, where it is 0.
+    """
+    return -np.logaddexp(0.0, -log_snr)
+
+
 def beta_from_log_snr(log_snr_t: Array, log_snr_s: Array) -> Array:
     r"""Variance of the forward step between two levels, without a subtraction.
 
@@ -118,3 +129,26 @@ def diffusion_loss(log_snr: Array, square_error: Array) -> Array:
     """
     t, s = log_snr[..., 1:], log_snr[..., :-1]
     return -0.5 * np.sum(np.exp(s) * np.expm1(t - s) * square_error[..., 1:], axis=-1)
+
+
+def gaussian_square_error(log_snr: Array, data_var: Array) -> Array:
+    r"""Mean squared error of the exact denoiser of Gaussian data, the least there is.
+
+    .. math:: \mathbb E\lVert\mathbb E[x_0\mid x_t]-x_0\rVert^2=\sum_i\frac{v_i}{1+\mathrm{SNR}(t)\,v_i}
+
+    log_snr: (...). data_var: (d,), the variances v_i >= 0 along the principal axes. Returns (...).
+    """
+    ratio = np.exp(log_snr)[..., None]
+    return np.sum(data_var / (1 + ratio * data_var), axis=-1)
+
+
+def gaussian_loss_limit(log_snr_high: Array, log_snr_low: Array, data_var: Array) -> Array:
+    r"""What `diffusion_loss` of Gaussian data falls to with endless steps: the integral over the SNR.
+
+    .. math:: \tfrac12\int\sum_i\frac{v_i}{1+\rho v_i}\,d\rho
+              =\tfrac12\sum_i\log\frac{1+\mathrm{SNR}_{\max}v_i}{1+\mathrm{SNR}_{\min}v_i}
+
+    log_snr_high, log_snr_low: numbers, its two ends. data_var: (d,), as in `gaussian_square_error`.
+    """
+    high, low = (np.log1p(np.exp(end) * data_var) for end in (log_snr_high, log_snr_low))
+    return 0.5 * np.sum(high - low)

@@ -190,7 +190,9 @@ class DDPM:
         denoiser = None if params is None else self.denoiser(params)
         data = x_0 if params is None or x_0 is None else x_0.astype(params.dtype)
         var = self._step_variances(self.levels, denoiser, data, rng).copy()
-        var[1] = self.decoder_var or self.levels.one_minus_alpha_bar[1] / self.levels.alpha_bar[1]
+        var[1] = self.decoder_var or elbo.decoder_var(
+            self.levels.alpha_bar[1], self.levels.one_minus_alpha_bar[1]
+        )
         return var
 
     def _step_variances(

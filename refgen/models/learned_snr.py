@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import autograd.numpy as np
 import numpy as onp
 from autograd import value_and_grad
 
@@ -36,17 +35,12 @@ def gaussian_loss(log_snr: Array, data_var: Array) -> Array:
 
     log_snr: (T,), falling. data_var: (d,), the variances v_i > 0 along the principal axes.
     """
-    ratio = np.exp(log_snr)[:, None]
-    return snr.diffusion_loss(log_snr, np.sum(data_var / (1 + ratio * data_var), axis=1))
+    return snr.diffusion_loss(log_snr, snr.gaussian_square_error(log_snr, data_var))
 
 
 def gaussian_limit(ends: tuple[float, float], data_var: onp.ndarray) -> float:
-    r"""What `gaussian_loss` falls to as T grows, for any schedule between these ends.
-
-    .. math:: \tfrac12\sum_i\log\frac{1+\mathrm{SNR}_{\max}v_i}{1+\mathrm{SNR}_{\min}v_i}
-    """
-    high, low = (onp.log1p(onp.exp(end) * data_var) for end in ends)
-    return float(0.5 * onp.sum(high - low))
+    """What `gaussian_loss` falls to as T grows, for any schedule between these ends."""
+    return float(snr.gaussian_loss_limit(*ends, data_var))
 
 
 def learn(

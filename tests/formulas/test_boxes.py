@@ -121,3 +121,12 @@ def test_float32_stays():
 def test_another_last_axis_is_refused():
     with pytest.raises(ValueError, match=r"x_t has shape \(5, 3\)"):
         boxes.log_prob(np.zeros((5, 3)), *LAW, 1.0, 0.5)
+
+
+def test_noise_shares_are_those_of_the_conditioned_gaussian():
+    noise, signal, std = np.array([0.0, 0.2, 3.0]), 0.7, 0.5
+    total, of_x_t, of_box = boxes.noise_shares(noise, signal, std)
+    assert_allclose(total**2, signal**2 * noise**2 + std**2, rtol=1e-14)
+    gain = signal * noise**2 / (signal**2 * noise**2 + std**2)  # of x_t - signal u in E[x_0 | u, x_t] - u
+    assert_allclose(of_x_t, gain, rtol=1e-14)
+    assert_allclose(of_box, 1 - signal * gain, rtol=1e-12)

@@ -99,3 +99,17 @@ def test_shapes_precision_and_errors(d):
 def test_gradients():
     check_grads(lambda e: elbo.l_step(anp.array(X), e, 0.9, 0.4, 0.05), modes=["rev"], order=2)(Y)
     check_grads(lambda v: elbo.variance_gap(0.9, 0.4, v), modes=["rev"], order=2)(anp.array([0.02, 0.5]))
+
+
+@pytest.mark.parametrize("alpha_bar", [0.3, 0.5, 1 - 1e-9, 1 - 1e-15])
+def test_l_T_with_the_noise_given_keeps_the_digits_that_the_subtraction_loses(alpha_bar):
+    noise_var = 1e-20 if alpha_bar == 1 - 1e-15 else float(1 - mpf(alpha_bar))
+    exact = (mpf(alpha_bar) * (mpf(4) - 1) - mp.log(mpf(noise_var))) / 2
+    assert error_in_ulp(elbo.l_T(np.array([2.0]), alpha_bar, noise_var), exact) < 10
+    assert elbo.l_T(np.float32(X), alpha_bar, noise_var).dtype == np.float32
+
+
+def test_the_decoders_variance_is_that_of_x_0_given_x_1_for_wide_data():
+    signal, std, wide = 0.6, 0.8, 1e8
+    of_gaussian_data = 1 / (1 / wide**2 + signal**2 / std**2)
+    assert elbo.decoder_var(signal**2, std**2) == pytest.approx(of_gaussian_data, rel=1e-12)

@@ -102,3 +102,21 @@ def test_only_no_signal_is_the_prior():
 def test_shapes_that_do_not_fit_raise(call):
     with pytest.raises(ValueError, match="shape"):
         call()
+
+
+def test_log_alpha_says_what_beta_cannot_hold():
+    log_alpha = np.log1p(-np.array([1e-12, 0.3, 0.5]))
+    beta = -np.expm1(log_alpha)
+    for formula in (forward.alpha_bar, forward.one_minus_alpha_bar):
+        np.testing.assert_allclose(formula(beta), formula(beta, log_alpha), rtol=1e-15)
+    assert forward.alpha_bar(np.ones(1), np.array([-100.0]))[0] == pytest.approx(np.exp(-100), rel=1e-14)
+    assert forward.one_minus_alpha_bar(np.zeros(1), np.array([-1e-30]))[0] == 1e-30
+
+
+@pytest.mark.parametrize(("s", "t"), [(0.0, 1e-12), (0.0, 1e-3), (0.3, 0.6), (0.5, 0.5 + 1e-9), (0.1, 0.999)])
+def test_cosine_beta_against_50_digits(s, t):
+    with mp.workdps(50):
+        a, b = ((mp.mpf(time) + mp.mpf("0.008")) / mp.mpf("1.008") * mp.pi / 2 for time in (s, t))
+        exact = 1 - mp.cos(b) ** 2 / mp.cos(a) ** 2
+        # Twice the rounding of the angles, as a share of their difference.
+        assert abs(mp.mpf(float(forward.cosine_beta(s, t))) / exact - 1) < 10 * EPS * (1 + float(b / (b - a)))

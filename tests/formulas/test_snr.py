@@ -109,3 +109,23 @@ def test_diffusion_loss_against_fifty_digits_and_its_shapes():
     check_grads(snr.diffusion_loss, modes=["rev"], order=2)(
         anp.array([2.0, 0.5, -1.0]), anp.array([0.1, 0.4, 1.0])
     )
+
+
+@pytest.mark.parametrize("log_snr", [-700.0, -3.0, 0.0, 2.5, 40.0, 700.0])
+def test_log_alpha_bar_is_relatively_accurate(log_snr):
+    with mpmath.workdps(400):
+        exact = -mpmath.log1p(mpmath.exp(-mpmath.mpf(log_snr)))
+        assert abs(mpmath.mpf(float(snr.log_alpha_bar_from_log_snr(log_snr))) / exact - 1) < 10 * EPS
+    assert snr.log_alpha_bar_from_log_snr(np.array([np.inf]))[0] == 0
+
+
+def test_gaussian_square_error_is_the_posteriors_variance_and_the_limit_its_integral():
+    data_var, ends = np.array([1.7, 0.3]), (2.0, -3.0)
+    signal, std = np.sqrt(snr.alpha_bar_from_log_snr(0.7)), np.sqrt(snr.one_minus_alpha_bar_from_log_snr(0.7))
+    given = data_var - (signal * data_var) ** 2 / (signal**2 * data_var + std**2)  # conditioning x_0 on x_t
+    assert snr.gaussian_square_error(np.array(0.7), data_var) == pytest.approx(given.sum(), rel=1e-13)
+    nodes, weights = np.polynomial.legendre.leggauss(60)
+    log_snr = (ends[0] + ends[1]) / 2 + (ends[0] - ends[1]) / 2 * nodes
+    error = snr.gaussian_square_error(log_snr, data_var) * np.exp(log_snr)  # d SNR = SNR d log SNR
+    integral = 0.5 * weights @ error * (ends[0] - ends[1]) / 2
+    assert snr.gaussian_loss_limit(*ends, data_var) == pytest.approx(integral, rel=1e-12)
