@@ -38,13 +38,13 @@ $(VENV)/installed-dev: pyproject.toml | $(VENV)/bin/python
 
 # The pictures of the README: each command is named there. About three minutes.
 figures: $(VENV)/installed
-	rm -rf runs/gallery runs/moons
+	rm -rf build/moons build/swiss_roll
 	$(BIN)/refgen datasets --out figures/datasets.png
-	$(BIN)/refgen train ddpm --data moons --out runs/moons
-	$(BIN)/refgen plot runs/moons overview loss --out figures
-	$(BIN)/refgen train ddpm --data swiss_roll --out runs/gallery
-	$(BIN)/refgen plot runs/gallery forward score reverse samples --out figures
-	$(BIN)/refgen animate runs/gallery --out figures/reverse.gif
+	$(BIN)/refgen train ddpm --data moons --out build/moons
+	$(BIN)/refgen plot build/moons overview loss --out figures
+	$(BIN)/refgen train ddpm --data swiss_roll --out build/swiss_roll
+	$(BIN)/refgen plot build/swiss_roll forward score reverse samples --out figures
+	$(BIN)/refgen animate build/swiss_roll --out figures/reverse.gif
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache

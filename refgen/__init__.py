@@ -1,4 +1,4 @@
-"""refgen: the executable reference for generative models on NumPy or CuPy arrays."""
+"""refgen: the executable reference for generative models, in plain NumPy."""
 
 from __future__ import annotations
 
