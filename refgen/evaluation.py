@@ -11,7 +11,6 @@ from refgen.backend import Stream
 from refgen.denoisers import ExactDenoiser
 from refgen.distributions.base import Distribution
 from refgen.metrics import directions, mode_weights, sampling_floor, score_error, sliced_wasserstein
-from refgen.samplers.ancestral import ancestral, optimal_variances
 
 __all__ = ["CONTROL_BOUND", "MODEL_BOUND", "evaluate", "report_lines", "score_times"]
 
@@ -78,11 +77,7 @@ def evaluate(
         }
     if control:
         say("control: the sampler with the exact denoiser")
-        x_T = rng.spawn("control").normal(n, law.dim, dtype=np.float32)
-        variance = model.variance
-        if variance == "optimal":
-            variance = optimal_variances(exact, levels, data, rng.spawn("control variance"))
-        chain = ancestral(exact, levels, x_T, rng.spawn("control noise"), variance)
+        chain = model.sample(params, n, rng.spawn("control"), x_0=data, denoiser=exact)
         report["control"] = distance(chain, CONTROL_BOUND)
     if density:
         say("bound on the likelihood")

@@ -25,7 +25,7 @@ from refgen.backend import Stream
 from refgen.interrupts import Interrupted, held
 from refgen.training_defaults import BATCH, COOL, EMA, LR, STEPS
 
-__all__ = ["Interrupted", "Run", "find", "load", "read_config", "train"]
+__all__ = ["Interrupted", "Run", "find", "load", "points_hash", "read_config", "train"]
 
 HEADER = "step,loss,seconds"
 MUST_AGREE = ("model", "options", "data", "training")
@@ -72,6 +72,7 @@ def train(
     cool: float = COOL,
     seed: int = 0,
     data_name: str = "",
+    data_sha256: str | None = None,
     shift: Any = 0.0,
     scale: Any = 1.0,
     resume: bool = False,
@@ -81,14 +82,15 @@ def train(
     """Train in a folder; yields the state at every row of metrics.csv (each `every` steps, and the last).
 
     model: one of `refgen.models`. data: as the model sees them, standardised: a distribution or points (n,
-    d). data_name, shift, scale: what they are called and how they were standardised, for whoever reads the
-    run. The other options are those of `training.fit`. A checkpoint is written each `save_every` steps, at
-    the end, and on Ctrl-C, which raises `Interrupted` between two steps.
+    d). data_name, data_sha256, shift, scale: what they are called, the hash of a file's points (by default of
+    `data`, where these are points), and how they were standardised, for whoever reads the run. The other
+    options are those of `training.fit`. A checkpoint is written each `save_every` steps, at the end, and on
+    Ctrl-C, which raises `Interrupted` between two steps.
 
-    resume: go on with the run in the folder; without `cool` also to more steps than it was begun with. Raises
-    ValueError where there is none, where there is one and resume is False, or where an option differs;
-    OSError where the folder cannot be written (an earlier checkpoint is then untouched). Warns where
-    versions differ, since the numbers then may.
+    resume: go on with the run in the folder; without `cool` also to more steps than it was begun with, and
+    with the same points under another name. Raises ValueError where there is none, where there is one and
+    resume is False, or where an option differs; OSError where the folder cannot be written (an earlier
+    checkpoint is then untouched). Warns where versions differ, since the numbers then may.
     """
     for name, value in [("steps", steps), ("every", every), ("save_every", save_every)]:
         if value < 1:
@@ -98,7 +100,9 @@ def train(
     described = {"name": data_name, "shift": (shift * ones).tolist(), "scale": (scale * ones).tolist()}
     if not hasattr(data, "sample"):
         data = np.ascontiguousarray(data, np.float32)
-        described["sha256"] = hashlib.sha256(data.tobytes()).hexdigest()
+    points = data if isinstance(data, np.ndarray) else getattr(data, "points", None)
+    if data_sha256 or points is not None:
+        described["sha256"] = data_sha256 or points_hash(points)
     config = {"model": models.name_of(model), "options": asdict(model), "data": described, "training": sizes}
     config |= {"versions": _versions(), "blas": _blas()}
     if resume:
@@ -143,8 +147,18 @@ def _loop(
             raise
 
 
+def points_hash(points: Any) -> str:
+    """SHA-256 of points (n, d), of their numbers and precision, in hexadecimal."""
+    return hashlib.sha256(np.ascontiguousarray(points).tobytes()).hexdigest()
+
+
 def _resumed(folder: Path, config: dict[str, Any]) -> training.State:
     old = read_config(folder)
+    was, now = (part["data"].get("sha256") for part in (old, config))
+    if was != now:
+        raise ValueError(f"the data have changed since {folder} was begun: SHA-256 {was}, not {now}")
+    free = {"steps"} if config["training"]["cool"] == 0 else set()
+    free |= {"name"} if now else set()  # a file that was moved
     for part in MUST_AGREE:
         if not isinstance(config[part], dict):
             if old[part] != config[part]:
@@ -152,7 +166,7 @@ def _resumed(folder: Path, config: dict[str, Any]) -> training.State:
             continue
         for name in sorted(old[part].keys() | config[part].keys()):
             was, now = old[part].get(name), config[part].get(name)
-            if was != now and not (name == "steps" and config["training"]["cool"] == 0):
+            if was != now and name not in free:
                 raise ValueError(f"{folder} was begun with {name} {was!r}, not {now!r}; resume with the same")
     for part in ("versions", "blas"):
         for name, now in config[part].items():
@@ -223,7 +237,7 @@ def load(folder: str | Path) -> Run:
     config = read_config(folder)
     try:
         model = models.named(config["model"], **config["options"])
-    except TypeError as error:
+    except (TypeError, ValueError) as error:
         raise ValueError(f"{folder / 'config.json'} is not a run's config: {error}") from None
     path = folder / "checkpoint.npz"
     try:

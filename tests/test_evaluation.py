@@ -38,8 +38,9 @@ class Model:
     def denoiser(self, params):
         return Scaled(self.law, self.factor)
 
-    def sample(self, params, n, rng, x_0=None):
-        return ancestral(self.denoiser(params), self.levels, rng.normal(n, 2), rng, self.variance)
+    def sample(self, params, n, rng, x_0=None, denoiser=None):
+        denoiser = denoiser or self.denoiser(params)
+        return ancestral(denoiser, self.levels, rng.normal(n, 2), rng, self.variance)
 
     def log_prob(self, params, x, rng, x_0=None):
         return self.law.log_prob(x) - 0.25  # a bound that is a quarter nat too low

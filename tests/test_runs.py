@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from refgen import checkpoints, runs
+from refgen.distributions import Empirical
 from refgen.distributions import named as distribution
 from refgen.models import named
 
@@ -149,7 +150,7 @@ def test_a_folder_with_a_run_is_not_begun_anew(whole):
         ({"shift": 0.0}, "was begun with shift"),
         ({"cool": 0.1}, "was begun with cool 0.0, not 0.1"),
         ({"model": named("ddpm", T=20, schedule="cosine", hidden=32, features=8)}, "with hidden 16, not 32"),
-        ({"data": np.zeros((5, 2))}, "was begun with sha256 None"),
+        ({"data": np.zeros((5, 2))}, "the data have changed since .* was begun: SHA-256 None"),
     ],
 )
 def test_a_resume_with_another_option_is_refused_and_changes_nothing(whole, change, message):
@@ -165,9 +166,18 @@ def test_a_changed_file_of_points_is_noticed(tmp_path):
     points = DATA.sample(runs.Stream(0), 50)
     folder = train(tmp_path / "run", data=points, steps=3)
     train(folder, data=points.copy(), steps=5, resume=True)
+    train(folder, data=points, steps=6, resume=True, data_name="the same points, moved")
     points[7] += 1
-    with pytest.raises(ValueError, match="was begun with sha256"):
+    with pytest.raises(ValueError, match=r"the data have changed since .* was begun: SHA-256"):
         train(folder, data=points, steps=7, resume=True)
+
+
+def test_the_law_of_points_and_a_hash_from_outside_are_kept_too(tmp_path):
+    law = Empirical(DATA.sample(runs.Stream(0), 50))
+    for how, sha256 in [("law", runs.points_hash(law.points)), ("outside", "abc")]:
+        options = {} if how == "law" else {"data_sha256": sha256}
+        folder = train(tmp_path / how, data=law, steps=1, **options)
+        assert runs.read_config(folder)["data"]["sha256"] == sha256
 
 
 def test_other_versions_warn_and_go_on(tmp_path):

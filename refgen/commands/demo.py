@@ -69,14 +69,13 @@ def _free(folder: str) -> Path:
 
 def _train(folder: Path, seed: int) -> Path:
     from refgen import runs
-    from refgen.commands.runs import law_of
+    from refgen.commands.data import data_of
     from refgen.models import named
     from refgen.training_defaults import STEPS
 
-    law, shift, scale = law_of("moons")
-    states = runs.train(
-        folder, named("ddpm"), law, steps=STEPS, seed=seed, data_name="moons", shift=shift, scale=scale
-    )
+    data = data_of("moons")
+    about = {"data_name": data.name, "shift": data.shift, "scale": data.scale}
+    states = runs.train(folder, named("ddpm"), data.law, steps=STEPS, seed=seed, **about)
     began, progress = time.perf_counter(), Progress("train ddpm", STEPS)
     for state in states:
         progress(state.step, f"loss {state.row_loss:.4f}")
@@ -89,7 +88,7 @@ def _train(folder: Path, seed: int) -> Path:
 
 def _compare(folder: Path, seed: int) -> None:
     from refgen.backend import Stream
-    from refgen.commands.runs import open_run
+    from refgen.commands.data import open_run
     from refgen.evaluation import evaluate
     from refgen.experiments import gallery
 

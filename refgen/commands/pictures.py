@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from refgen.commands.runs import open_run
+from refgen.commands.data import law_of_run, open_run
 from refgen.commands.shared import Name, seed_option
 
 __all__ = ["animate", "plot"]
@@ -28,10 +28,12 @@ def plot(run_folder: str, what: tuple[str, ...], out: str | None, seed: int) -> 
 
     WHAT is overview, forward, score, samples, reverse or loss; all of them by default.
     """
+    from refgen import runs
     from refgen.experiments import gallery
 
-    run, law = open_run(run_folder)
+    run = runs.load(run_folder)
     names = list(gallery.NAMES) if not what or "all" in what else list(dict.fromkeys(what))
+    law = None if names == ["loss"] else law_of_run(run.folder, run.config)
     for path in gallery.pictures(run, law, names, out or run.folder / "figures", seed):
         click.echo(path)
 

@@ -12,27 +12,13 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
+from refgen.commands.data import check_unchanged, data_of, law_of_run, open_run
 from refgen.commands.shared import Progress, did_you_mean, json_option, print_json, program, seed_option
 
-__all__ = ["evaluate", "law_of", "open_run", "sample", "train"]
+__all__ = ["evaluate", "sample", "train"]
 
 MODELS = ("ddpm",)
 SAMPLE_CHUNK = 10_000
-
-
-def law_of(name: str) -> Any:
-    """The law of a named data set, or of the points in a file: (standardised law, shift, scale)."""
-    from refgen import distributions
-
-    return distributions.load(name).standardised()
-
-
-def open_run(folder: str) -> Any:
-    """The run in a folder, and the standardised law of its data."""
-    from refgen import runs
-
-    run = runs.load(folder)
-    return run, law_of(run.config["data"]["name"])[0]
 
 
 class _Train(click.Group):
@@ -118,12 +104,20 @@ def _train(name: str, names: list[str], given: dict[str, Any]) -> None:
         before = {**config["options"], **config["training"], "data": config["data"]["name"]}
         typed = [key for key in given if ctx.get_parameter_source(key) is ParameterSource.COMMANDLINE]
         given = {key: value if key in typed else before.get(key, value) for key, value in given.items()}
-    law, shift, scale = law_of(given["data"])
+    data = data_of(given["data"])
+    if given["resume"] and "data" not in typed:
+        check_unchanged(data, config)
     with warnings.catch_warnings():
         warnings.showwarning = lambda message, *_, **__: click.echo(f"warning: {message}", err=True)
-        model = models.named(name, dim=law.dim, **{key: given[key] for key in names})
+        model = models.named(name, dim=data.law.dim, **{key: given[key] for key in names})
         sizes = {key: given[key] for key in ("steps", "batch", "lr", "ema", "cool", "seed", "resume")}
-        states = runs.train(folder, model, law, data_name=given["data"], shift=shift, scale=scale, **sizes)
+        sizes |= {
+            "data_name": data.name,
+            "data_sha256": data.sha256,
+            "shift": data.shift,
+            "scale": data.scale,
+        }
+        states = runs.train(folder, model, data.law, **sizes)
         progress = Progress(f"train {name}", given["steps"])
         try:
             for state in states:
@@ -149,29 +143,25 @@ def sample(run_folder: str, n: int, out: str | None, steps: int | None, exact: b
     """
     import numpy as np
 
+    from refgen import runs
     from refgen.backend import Stream
     from refgen.commands.points import check_suffix, write_points
     from refgen.denoisers import ExactDenoiser
-    from refgen.samplers.ancestral import ancestral, optimal_variances
 
-    run, law = open_run(run_folder)
-    path = Path(out or run.folder / "samples.csv")
+    run = runs.load(run_folder)
+    path, model = Path(out or run.folder / "samples.csv"), run.model
     check_suffix(path)
-    model, levels = run.model, run.model.levels
-    if steps is not None and steps > levels.T:
-        raise ValueError(f"--steps is {steps}; the model has {levels.T} levels")
-    levels = levels.respaced(steps) if steps else levels
-    denoiser = ExactDenoiser(law) if exact else model.denoiser(run.params)
+    if steps is not None and steps > model.T:
+        raise ValueError(f"--steps is {steps}; the model has {model.T} levels")
     rng = Stream(seed, "sample")
-    variance = model.variance
-    if variance == "optimal":
-        data = law.sample(rng.spawn("data"), 2000).astype(np.float32)
-        variance = optimal_variances(denoiser, levels, data, rng.spawn("variance"))
+    optimal = model.variance == "optimal"  # estimated from data
+    law: Any = law_of_run(run.folder, run.config) if exact or optimal else None
+    denoiser = ExactDenoiser(law) if exact else None
+    data = law.sample(rng.spawn("data"), 2000) if optimal else None
     progress, pieces = Progress("sample", n), []
     for start in range(0, n, SAMPLE_CHUNK):
-        stream = rng.spawn(f"from {start}")
-        x_T = stream.normal(min(SAMPLE_CHUNK, n - start), model.dim, dtype=np.float32)
-        pieces.append(run.to_data(ancestral(denoiser, levels, x_T, stream, variance)))
+        count, stream = min(SAMPLE_CHUNK, n - start), rng.spawn(f"from {start}")
+        pieces.append(run.to_data(model.sample(run.params, count, stream, steps or 0, data, denoiser)))
         progress(min(n, start + SAMPLE_CHUNK))
     write_points(path, np.concatenate(pieces))
     click.echo(f"{path}: {n} points")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -14,7 +15,6 @@ from refgen.denoisers import ExactDenoiser
 from refgen.distributions.base import Distribution
 from refgen.metrics import score_error
 from refgen.runs import Run
-from refgen.samplers.ancestral import ancestral
 
 __all__ = ["NAMES", "animate", "pictures"]
 
@@ -53,7 +53,7 @@ def _samples(run: Run, law: Distribution, rng: Stream) -> Figure:
     return plots.samples(exact, learned)
 
 
-def _loss(run: Run, law: Distribution, rng: Stream) -> Figure:
+def _loss(run: Run, law: Distribution | None = None, rng: Stream | None = None) -> Figure:
     rows = np.loadtxt(run.folder / "metrics.csv", delimiter=",", skiprows=1, ndmin=2)
     if not len(rows):
         raise ValueError(f"{run.folder / 'metrics.csv'} has no rows yet; train for at least 100 steps")
@@ -69,11 +69,9 @@ def _reverse(run: Run, law: Distribution, rng: Stream) -> Figure:
 
 def _walk(run: Run, law: Distribution, rng: Stream, n: int, times: list[int]) -> dict[int, np.ndarray]:
     """Points of the model on their way from noise to data, by time."""
-    model, kept = run.model, dict.fromkeys(times)
-    variance = model.variances(run.params, law.sample(rng.spawn("data"), POINTS), rng.spawn("variance"))
-    x_T = rng.normal(n, model.dim, dtype=np.float32)
-    ancestral(model.denoiser(run.params), model.levels, x_T, rng, variance, trajectory=kept)
-    return {t: np.asarray(x) for t, x in kept.items()}
+    kept: dict[int, Any] = dict.fromkeys(times)
+    run.model.sample(run.params, n, rng, x_0=law.sample(rng.spawn("data"), POINTS), trajectory=kept)
+    return kept
 
 
 _PICTURES: dict[str, Callable[[Run, Distribution, Stream], Figure]] = {
@@ -89,16 +87,21 @@ NAMES = tuple(_PICTURES)
 
 
 def pictures(
-    run: Run, law: Distribution, names: list[str], folder: str | Path, seed: int = 0
+    run: Run, law: Distribution | None, names: list[str], folder: str | Path, seed: int = 0
 ) -> Iterator[Path]:
     """Draw pictures of a run of 2-D data into a folder; yields each file's path when it is written.
 
-    law: the exact law of the model's (standardised) data. Raises ValueError for data that are not 2-D.
+    law: the exact law of the model's (standardised) data; None will do for "loss". Raises ValueError for data
+    that are not 2-D, where a picture is of points.
     """
-    if run.model.dim != 2:
-        raise ValueError(f"{run.folder} has data of dimension {run.model.dim}; pictures need 2")
+    of_points = [name for name in names if name != "loss"]
+    if of_points and run.model.dim != 2:
+        raise ValueError(f"{run.folder} has data of dimension {run.model.dim}; pictures but loss need 2")
+    if of_points and law is None:
+        raise ValueError(f"law is None; {', '.join(of_points)} need the law of the data")
     for name in names:
-        figure = _PICTURES[name](run, law, Stream(seed, "picture", name))
+        rng = Stream(seed, "picture", name)
+        figure = _loss(run) if law is None else _PICTURES[name](run, law, rng)
         yield plots.save(figure, Path(folder) / f"{name}.png")
 
 

@@ -26,8 +26,9 @@ def test_every_picture_and_the_animation(tmp_path):
 def test_three_dimensions_have_no_picture(tmp_path):
     law = distributions.Gaussian([0.0] * 3, [[1.0, 0, 0], [0, 1, 0], [0, 0, 1]])
     run = a_run(tmp_path / "run", law)
-    with pytest.raises(ValueError, match="dimension 3; pictures need 2"):
+    with pytest.raises(ValueError, match="dimension 3; pictures but loss need 2"):
         list(gallery.pictures(run, law, ["overview"], tmp_path))
+    assert len(list(gallery.pictures(run, None, ["loss"], tmp_path))) == 1
     with pytest.raises(ValueError, match="dimension 3"):
         gallery.animate(run, law, tmp_path / "a.gif")
 
