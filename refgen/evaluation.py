@@ -12,15 +12,22 @@ from refgen.denoisers import ExactDenoiser
 from refgen.distributions.base import Distribution
 from refgen.metrics import directions, mode_weights, sampling_floor, score_error, sliced_wasserstein
 
-__all__ = ["CONTROL_BOUND", "MODEL_BOUND", "evaluate", "report_lines", "score_times"]
+__all__ = ["CONTROL_BOUND", "MODEL_BOUND", "control_terms", "evaluate", "report_lines", "score_times"]
 
 # What counts as good, in multiples of the largest distance that two exact samples have.
 MODEL_BOUND, CONTROL_BOUND = 3.0, 1.5
+
+CONTROL_TERMS = 3e10  # of the exact denoiser's sums, two minutes on one core; above, there is no control
 
 
 def score_times(T: int) -> list[int]:
     """The times at which the score is compared, from noisy to clean, denser towards the data."""
     return sorted({max(1, round(T * share)) for share in (1, 0.5, 0.2, 0.1, 0.05, 0.02, 0.01, 0.005)})[::-1]
+
+
+def control_terms(model: Any, law: Distribution, n: int) -> int:
+    """How many terms the control sums: levels times points times components of the law (or points of it)."""
+    return model.levels.T * n * len(getattr(law, "means", [0]))
 
 
 def evaluate(
@@ -31,21 +38,21 @@ def evaluate(
     *,
     n: int = 10_000,
     n_directions: int = 128,
-    control: bool = True,
+    control: bool | None = None,
     density: bool = True,
     say: Callable[[str], None] = lambda stage: None,
 ) -> dict[str, Any]:
     """Compare a trained diffusion model with the exact law of its (standardised) data; plain JSON.
 
     n: points in each sample. control: also run the sampler with the exact denoiser, which leaves the
-    sampler's own error alone. density: also the bound on the negative log-likelihood, minus the entropy.
-    say: is told each stage as it begins.
+    sampler's own error alone; None: unless it has more than 3e10 terms (`control_terms`). density: also the
+    bound on the negative log-likelihood, minus the entropy. say: is told each stage as it begins.
 
     Keys: floor (sliced Wasserstein distance of two exact samples, max and mean over five draws); samples and
     control (distance, times_floor, bound); nll (bound, entropy, gap and its standard error, in nats of
     the standardised data; no entropy and no gap for a law of points); modes
     (weights, fractions, z) where the law has modes; score (t, std, relative error) by level.
-    Raises ValueError for n < 2.
+    Raises ValueError for n < 2, and where exact samples do not differ: one point, or identical ones.
     """
     if n < 2:
         raise ValueError(f"n is {n}; it must be >= 2")
@@ -54,6 +61,11 @@ def evaluate(
     say("sampling floor")
     lines = directions(law.dim, n_directions, rng.spawn("directions"))
     floor = sampling_floor(law, n, lines, rng.spawn("floor"))
+    if floor.max == 0:
+        raise ValueError(
+            f"{n} exact samples do not differ (one point, or identical ones): the sampling floor is 0, and "
+            "nothing can be measured in multiples of it"
+        )
     report["floor"] = {"max": floor.max, "mean": floor.mean}
     fresh = law.sample(rng.spawn("fresh"), n)
 
@@ -75,8 +87,12 @@ def evaluate(
             "fractions": found.fractions.tolist(),
             "z": found.z.tolist(),
         }
-    if control:
-        say("control: the sampler with the exact denoiser")
+    terms = control_terms(model, law, n)
+    size = f"{terms:.1e} terms: {levels.T:,} levels x {n:,} points x {terms // (levels.T * n):,} components"
+    if control is None and terms > CONTROL_TERMS:
+        say(f"no control, it would sum {size}; --control runs it, a smaller --n makes it cheap")
+    elif control or control is None:
+        say(f"control: the sampler with the exact denoiser, {size}")
         chain = model.sample(params, n, rng.spawn("control"), x_0=data, denoiser=exact)
         report["control"] = distance(chain, CONTROL_BOUND)
     if density:

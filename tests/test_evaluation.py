@@ -9,7 +9,7 @@ import pytest
 from refgen import distributions
 from refgen.backend import Stream
 from refgen.denoisers import Denoiser, ExactDenoiser
-from refgen.evaluation import evaluate, report_lines, score_times
+from refgen.evaluation import control_terms, evaluate, report_lines, score_times
 from refgen.models.ddpm import DDPM
 from refgen.samplers.ancestral import ancestral
 from refgen.schedules import linear
@@ -72,6 +72,33 @@ def test_a_law_of_points_has_a_bound_and_no_floor():
     assert report["nll"]["gap"] is None and math.isfinite(report["nll"]["bound"])
     assert "entropy" not in "\n".join(report_lines(report))
     json.dumps(report, allow_nan=False)
+
+
+def test_one_point_and_a_constant_column():
+    model = DDPM(T=20, hidden=8)
+    params = model.init(Stream(0))
+    for points in ([[0.0, 0.0]], [[1.0, 2.0]] * 5):
+        with pytest.raises(ValueError, match=r"exact samples do not differ .*: the sampling floor is 0"):
+            evaluate(model, params, distributions.Empirical(points), Stream(0), n=50)
+    flat = distributions.Empirical([[1.0, 5.0], [2.0, 5.0], [3.0, 5.0]]).standardised()[0]
+    assert evaluate(model, params, flat, Stream(0), n=50)["samples"]["times_floor"] > 0
+
+
+def test_a_control_of_many_terms_is_left_out_and_said_to_be(monkeypatch):
+    points = distributions.Empirical(RING.sample(Stream(0), 40))
+    model, stages = DDPM(T=20, hidden=8), []
+    params = model.init(Stream(0))
+    assert control_terms(model, points, 50) == 20 * 50 * 40
+    assert control_terms(model, distributions.named("checkerboard"), 50) == 20 * 50
+    monkeypatch.setattr("refgen.evaluation.CONTROL_TERMS", 39_999)
+    assert "control" not in evaluate(model, params, points, Stream(0), n=50, say=stages.append)
+    left_out = (
+        "no control, it would sum 4.0e+04 terms: 20 levels x 50 points x 40 components; --control runs it"
+    )
+    assert any(stage.startswith(left_out) for stage in stages)
+    assert "control" in evaluate(model, params, points, Stream(0), n=50, control=True)
+    monkeypatch.setattr("refgen.evaluation.CONTROL_TERMS", 40_000)
+    assert "control" in evaluate(model, params, points, Stream(0), n=50)
 
 
 def test_same_seed_same_report():

@@ -172,10 +172,14 @@ def sample(run_folder: str, n: int, out: str | None, steps: int | None, exact: b
 @click.option(
     "--n", type=click.IntRange(2, 10**6), default=10_000, show_default=True, help="Points a sample."
 )
-@click.option("--control/--no-control", default=True, show_default=True, help="Also the exact denoiser.")
+@click.option(
+    "--control/--no-control",
+    default=None,
+    help="Also the exact denoiser.  [default: unless it takes minutes]",
+)
 @seed_option
 @json_option
-def evaluate(run_folder: str, n: int, control: bool, seed: int, as_json: bool) -> None:
+def evaluate(run_folder: str, n: int, control: bool | None, seed: int, as_json: bool) -> None:
     """Measure a trained model against the exact law.
 
     Sliced Wasserstein distance in multiples of its sampling floor, the bound on the negative log-likelihood
