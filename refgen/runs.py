@@ -12,6 +12,7 @@ import platform
 import time
 import warnings
 from collections.abc import Generator, Iterator
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -23,12 +24,12 @@ import refgen
 from refgen import checkpoints, models, training
 from refgen.backend import Stream
 from refgen.interrupts import Interrupted, held
+from refgen.run_config import NEEDED, read_config
 from refgen.training_defaults import BATCH, COOL, EMA, LR, STEPS
 
-__all__ = ["Interrupted", "Run", "find", "load", "points_hash", "read_config", "train"]
+__all__ = ["Interrupted", "Run", "check_new", "find", "load", "points_hash", "read_config", "train"]
 
 HEADER = "step,loss,seconds"
-MUST_AGREE = ("model", "options", "data", "training")
 
 
 @dataclass(frozen=True)
@@ -108,11 +109,12 @@ def train(
     if resume:
         state = _resumed(folder, config)
     else:
-        if (folder / "config.json").exists():
-            raise ValueError(f"{folder} already holds a run; resume it, or name another folder")
+        check_new(folder)
+        # A step that is thrown away: what cannot begin leaves no folder behind.
+        next(training.fit(model, data, training.start(model, Stream(seed, "train"), lr), 1, batch, ema))
         state = training.start(model, Stream(seed, "train"), lr)
     fitting = training.fit(model, data, state, steps, batch, ema, cool)
-    _open_folder(folder, config, state.step)
+    _open_folder(folder, config, state)
     return _loop(folder, fitting, state, steps, every, save_every)
 
 
@@ -124,8 +126,6 @@ def _loop(
     def save() -> None:
         checkpoints.save(folder / "checkpoint.npz", state.to_arrays())
 
-    if state.step == 0:
-        save()
     with held() as interrupted:
         try:
             for _ in fitting:
@@ -159,7 +159,7 @@ def _resumed(folder: Path, config: dict[str, Any]) -> training.State:
         raise ValueError(f"the data have changed since {folder} was begun: SHA-256 {was}, not {now}")
     free = {"steps"} if config["training"]["cool"] == 0 else set()
     free |= {"name"} if now else set()  # a file that was moved
-    for part in MUST_AGREE:
+    for part in NEEDED:
         if not isinstance(config[part], dict):
             if old[part] != config[part]:
                 raise ValueError(f"{folder} was begun with {part} {old[part]!r}, not {config[part]!r}")
@@ -182,15 +182,41 @@ def _resumed(folder: Path, config: dict[str, Any]) -> training.State:
     return state
 
 
-def _open_folder(folder: Path, config: dict[str, Any], step: int) -> None:
-    """Make the folder, write its config, and drop the rows of metrics that are past the checkpoint."""
+def check_new(folder: str | Path) -> None:
+    """Raise ValueError, one line, where a run cannot be begun in a folder: it holds one, or a file of another
+    origin that would be overwritten."""
+    folder = Path(folder)
+    if (folder / "config.json").exists():
+        raise ValueError(f"{folder} already holds a run; resume it, or name another folder")
+    for path in (folder / "metrics.csv", folder / "checkpoint.npz"):
+        if path.exists():
+            raise ValueError(f"{path} is not of a run, and would be overwritten; name another folder")
+
+
+def _open_folder(folder: Path, config: dict[str, Any], state: training.State) -> None:
+    """Make the folder, write its config, and drop the rows of metrics that are past the checkpoint.
+
+    The config comes last, so that a folder with one is a whole run; a new one that fails is removed.
+    """
+    new = not (folder / "config.json").exists()
     try:
-        (folder / "figures").mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OSError(f"cannot make {folder}: {error.strerror or error}") from None
-    rows = [row for row in _rows(folder) if int(row.split(",")[0]) <= step] if step else []
-    checkpoints.write_text(folder / "metrics.csv", "\n".join([HEADER, *rows, ""]))
-    checkpoints.write_text(folder / "config.json", json.dumps(config, indent=2) + "\n")
+        try:
+            (folder / "figures").mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise OSError(f"cannot make {folder}: {error.strerror or error}") from None
+        rows = [row for row in _rows(folder) if int(row.split(",")[0]) <= state.step] if state.step else []
+        checkpoints.write_text(folder / "metrics.csv", "\n".join([HEADER, *rows, ""]))
+        if new:
+            checkpoints.save(folder / "checkpoint.npz", state.to_arrays())
+        checkpoints.write_text(folder / "config.json", json.dumps(config, indent=2) + "\n")
+    except BaseException:
+        if new:
+            with suppress(OSError):
+                for name in ("metrics.csv", "checkpoint.npz", "config.json"):
+                    (folder / name).unlink(missing_ok=True)
+                (folder / "figures").rmdir()
+                folder.rmdir()
+        raise
 
 
 def _rows(folder: Path) -> list[str]:
@@ -216,21 +242,6 @@ def _append(folder: Path, row: str) -> None:
         raise OSError(f"cannot write {folder / 'metrics.csv'}: {error.strerror or error}") from None
 
 
-def read_config(folder: str | Path) -> dict[str, Any]:
-    """The config of the run in a folder. Raises ValueError, one line, where it is none."""
-    folder = Path(folder)
-    path = folder / "config.json"
-    try:
-        config = json.loads(path.read_text())
-    except (FileNotFoundError, NotADirectoryError):
-        raise ValueError(f"{folder} is not a run: no config.json") from None
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise ValueError(f"{path} cannot be read: {error}") from None
-    if not isinstance(config, dict) or any(part not in config for part in MUST_AGREE):
-        raise ValueError(f"{path} is not a run's config: it must have {', '.join(MUST_AGREE)}")
-    return config
-
-
 def load(folder: str | Path) -> Run:
     """The run in a folder. Raises ValueError, one line, where there is none or a file of it is broken."""
     folder = Path(folder)
@@ -239,6 +250,11 @@ def load(folder: str | Path) -> Run:
         model = models.named(config["model"], **config["options"])
     except (TypeError, ValueError) as error:
         raise ValueError(f"{folder / 'config.json'} is not a run's config: {error}") from None
+    shift, scale = config["data"]["shift"], config["data"]["scale"]
+    if len(shift) != model.dim or len(scale) != model.dim:
+        raise ValueError(
+            f"{folder / 'config.json'} is not a run's config: shift and scale are not {model.dim} numbers"
+        )
     path = folder / "checkpoint.npz"
     try:
         state = training.State.from_arrays(checkpoints.load(path))

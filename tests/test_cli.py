@@ -224,6 +224,28 @@ def test_a_file_of_points_is_data(tmp_path):
 
 
 # ---- bad input
+def test_a_picture_of_three_dimensions_is_refused_before_sampling(tmp_path):
+    np.save(tmp_path / "p.npy", np.random.default_rng(0).normal(size=(50, 3)))
+    folder = tmp_path / "run"
+    call("train", "ddpm", "--data", tmp_path / "p.npy", "--out", folder, "--steps", 2, "--t", 5)
+    assert "dimension 3, and a picture needs 2" in complaint("sample", folder, "--out", tmp_path / "x.png")
+    call("plot", folder, "loss")
+
+
+def test_a_loss_that_diverges_is_one_line(tmp_path):
+    args = ("train", "ddpm", "--data", "ring", "--out", tmp_path / "r", "--t", 20, "--batch", 16, "--lr", 10)
+    args += ("--layers", 16)
+    text = complaint(*args, "--steps", 50)
+    assert "training diverged: the loss is " in text and "at step" in text
+    assert "in a new folder, with --lr below 10" in text
+
+
+def test_a_config_that_is_hardly_one(tmp_path):
+    (tmp_path / "config.json").write_text('{"model":"ddpm","options":{"T":50},"data":{},"training":{}}')
+    for args in [("sample",), ("evaluate",), ("plot",), ("animate",), ("train", "ddpm", "--resume", "--out")]:
+        assert "config.json is not a run's config: data.name is None" in complaint(*args, tmp_path)
+
+
 @pytest.mark.parametrize(
     ("args", "says"),
     [

@@ -249,3 +249,75 @@ def test_an_option_out_of_range_is_named_before_a_folder_is_made(tmp_path, optio
     with pytest.raises(ValueError, match=f"{option} is 0"):
         train(tmp_path / "run", **{option: 0})
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("name", ["metrics.csv", "checkpoint.npz"])
+def test_a_file_of_another_origin_is_not_overwritten(tmp_path, name):
+    (tmp_path / name).write_text("mine")
+    with pytest.raises(ValueError, match=f"{name} is not of a run, and would be overwritten"):
+        train(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == [name] and (tmp_path / name).read_text() == "mine"
+
+
+def test_a_first_step_that_fails_leaves_no_folder(tmp_path):
+    with pytest.raises(ValueError):  # noqa: PT011 - whatever NumPy says of points of the wrong dimension
+        train(tmp_path / "run", data=np.zeros((5, 3)))
+    with pytest.raises(FloatingPointError), np.errstate(all="ignore"):
+        train(tmp_path / "run", data=np.full((5, 2), 3e38))
+    assert not (tmp_path / "run").exists()
+
+
+def test_the_thrown_away_step_leaves_no_trace(whole):
+    """The first row is that of a training without it."""
+    from refgen import training
+
+    state = training.start(MODEL, runs.Stream(0, "train"), 2e-3)
+    losses = [s.loss for s in training.fit(MODEL, DATA, state, 20, 32)]
+    assert float(rows(whole)[0][1]) == pytest.approx(np.mean(losses), rel=1e-12)
+
+
+@pytest.mark.parametrize("missing", ["config.json", "checkpoint.npz"])
+def test_a_full_disk_at_the_start_leaves_nothing(tmp_path, monkeypatch, missing):
+    whole_file = checkpoints.replace_file
+
+    def full(path, write):
+        if path.name == missing:
+            raise OSError(28, "No space left on device")
+        whole_file(path, write)
+
+    monkeypatch.setattr(checkpoints, "replace_file", full)
+    with pytest.raises(OSError, match="No space left"):
+        train(tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+    monkeypatch.undo()
+    train(tmp_path / "run", steps=2)
+
+
+@pytest.mark.parametrize(
+    ("part", "key", "value", "says"),
+    [
+        ("data", "name", None, "data.name is None; it must be text"),
+        ("data", "shift", "x", "data.shift is 'x'; it must be numbers"),
+        ("data", "scale", [1.0, "2"], r"data.scale is \[1.0, '2'\]; it must be numbers"),
+        ("data", "scale", [1.0], "shift and scale are not 2 numbers"),
+        ("training", "steps", 1.5, "training.steps is 1.5; it must be a whole number"),
+        ("training", "lr", "fast", "training.lr is 'fast'; it must be a number"),
+        ("options", None, [], r"options is \[\]; it must be a table"),
+        ("data", None, {}, "data.name is None"),
+        ("training", None, {}, "training.steps is None"),
+        ("model", None, 3, "model is 3; it must be text"),
+        ("versions", None, [], r"versions is \[\]; it must be a table"),
+    ],
+)
+def test_a_config_with_a_part_of_another_kind(whole, tmp_path, part, key, value, says):
+    for name in ("config.json", "checkpoint.npz", "metrics.csv"):
+        (tmp_path / name).write_bytes((whole / name).read_bytes())
+    config = json.loads((whole / "config.json").read_text())
+    if key:
+        config[part][key] = value
+    else:
+        config[part] = value
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    with pytest.raises(ValueError, match=says) as caught:
+        runs.load(tmp_path)
+    assert "\n" not in str(caught.value)

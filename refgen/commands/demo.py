@@ -25,11 +25,13 @@ def demo(out: str | None, seed: int) -> None:
     Verifies every equation, trains a DDPM on two moons, and draws its samples and score beside the exact
     ones. Takes under three minutes on two cores.
     """
+    from refgen import runs
     from refgen.cards import CARDS, summary, verify_all
     from refgen.cards.load import load_cards
     from refgen.cards.text import report_lines, summary_line
 
-    start = time.perf_counter()
+    start, folder = time.perf_counter(), Path(out) if out else _free("runs/demo")
+    runs.check_new(folder)
     click.echo("1. Every equation, against a second derivation; every known misprint must be rejected.\n")
     load_cards()
     reports, progress = [], Progress("verify", len(CARDS))
@@ -42,7 +44,7 @@ def demo(out: str | None, seed: int) -> None:
     click.echo(summary_line(counts))
 
     click.echo("\n2. A DDPM on two moons, whose exact density and score are known at every noise level.\n")
-    folder = _train(Path(out) if out else _free("runs/demo"), seed)
+    _train(folder, seed)
 
     click.echo("\n3. Its samples, beside the exact answer.\n")
     _compare(folder, seed)

@@ -14,10 +14,13 @@ __all__ = ["check_suffix", "write_points"]
 SUFFIXES = (".csv", ".npy", ".npz", ".png")
 
 
-def check_suffix(path: Path) -> None:
-    """Raise ValueError where the suffix is none that `write_points` knows; before any work is done."""
+def check_suffix(path: Path, dim: int) -> None:
+    """Raise ValueError where `write_points` does not know the suffix, or not for points of that dimension;
+    before any work is done."""
     if path.suffix.lower() not in SUFFIXES:
         raise ValueError(f"--out is {str(path)!r}; it must end in {', '.join(SUFFIXES)}")
+    if path.suffix.lower() == ".png" and dim != 2:
+        raise ValueError(f"--out is {str(path)!r}; the points have dimension {dim}, and a picture needs 2")
 
 
 def write_points(path: Path, points: np.ndarray) -> None:

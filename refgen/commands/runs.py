@@ -117,7 +117,11 @@ def _train(name: str, names: list[str], given: dict[str, Any]) -> None:
             "shift": data.shift,
             "scale": data.scale,
         }
-        states = runs.train(folder, model, data.law, **sizes)
+        warnings.simplefilter("ignore", RuntimeWarning)  # where the loss overflows, an error says so
+        try:
+            states = runs.train(folder, model, data.law, **sizes)
+        except FloatingPointError as error:
+            raise _diverged(error, given["lr"]) from None
         progress = Progress(f"train {name}", given["steps"])
         try:
             for state in states:
@@ -125,8 +129,15 @@ def _train(name: str, names: list[str], given: dict[str, Any]) -> None:
         except runs.Interrupted as stopped:
             click.echo(f"\n{stopped}\n  {program()} train {name} --out {folder} --resume", err=True)
             ctx.exit(130)
+        except FloatingPointError as error:
+            raise _diverged(error, given["lr"]) from None
     click.echo(f"{folder}: trained, {given['steps']} steps")
     click.echo(f"next: {program()} evaluate {folder}\n      {program()} plot {folder}")
+
+
+def _diverged(error: FloatingPointError, lr: float) -> ValueError:
+    said = str(error).partition(";")[0]
+    return ValueError(f"training diverged: {said}; train anew, in a new folder, with --lr below {lr:g}")
 
 
 @click.command()
@@ -150,7 +161,7 @@ def sample(run_folder: str, n: int, out: str | None, steps: int | None, exact: b
 
     run = runs.load(run_folder)
     path, model = Path(out or run.folder / "samples.csv"), run.model
-    check_suffix(path)
+    check_suffix(path, model.dim)
     if steps is not None and steps > model.T:
         raise ValueError(f"--steps is {steps}; the model has {model.T} levels")
     rng = Stream(seed, "sample")

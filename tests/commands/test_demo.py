@@ -25,6 +25,13 @@ def test_the_demo_verifies_trains_draws_and_says_what_next(tmp_path, monkeypatch
         assert (tmp_path / expected / "figures" / "score.png").stat().st_size > 1000
 
 
+def test_a_folder_that_holds_a_run_is_refused_before_any_work(tmp_path):
+    (tmp_path / "config.json").write_text("{}")
+    result = CliRunner().invoke(main, ["demo", "--out", str(tmp_path)])
+    assert result.exit_code == 2 and "already holds a run" in result.stderr
+    assert result.stdout == ""
+
+
 def test_a_slow_machine_stops_the_training_in_time(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(training_defaults, "STEPS", 10_000)
