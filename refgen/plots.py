@@ -193,7 +193,8 @@ def cloud(points: np.ndarray) -> Figure:
         ax = figure.add_subplot()
         ax.set_title(f"{len(points):,} points")
         _scatter(ax, points, LEARNED)
-        ax.set_aspect("equal", adjustable="datalim")
+        if 0.1 < points[:, 0].std() / max(points[:, 1].std(), 1e-300) < 10:  # else one axis would be a line
+            ax.set_aspect("equal", adjustable="datalim")
     return figure
 
 
@@ -285,7 +286,9 @@ def reverse_animation(kept: Mapping[int, np.ndarray], path: str | Path, fps: int
         _scatter(axes[0, 0], kept[t], LEARNED)
         buffer = io.BytesIO()
         figure.savefig(buffer, format="png", dpi=100)
-        frames.append(Image.open(buffer).convert("P", palette=Image.Palette.ADAPTIVE, colors=64))
+        frames.append(
+            Image.open(buffer).convert("RGB").convert("P", palette=Image.Palette.ADAPTIVE, colors=64)
+        )
     durations = [1000 // fps] * (len(frames) - 1) + [1500]
     buffer = io.BytesIO()
     frames[0].save(buffer, format="gif", save_all=True, append_images=frames[1:], duration=durations, loop=0)

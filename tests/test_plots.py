@@ -80,6 +80,10 @@ def test_the_animation_has_a_frame_for_each_time(tmp_path):
     path = plots.reverse_animation({2: NOISE, 1: X + NOISE, 0: X}, tmp_path / "a.gif")
     with Image.open(path) as image:
         assert image.n_frames == 3
+        pixels = np.asarray(image.convert("RGB")).reshape(-1, 3).astype(int)
+        assert pixels[0].min() >= 250  # white paper
+        strong = pixels[np.ptp(pixels, axis=1) > 60]
+        assert len(strong) > 50 and np.all(strong[:, 0] > strong[:, 2])  # orange points, no other colour
         image.seek(2)
         assert image.info["duration"] == 1500
 

@@ -147,7 +147,8 @@ def find_cards(query: str) -> list[str]:
 def search_cards(query: str) -> tuple[list[str], bool]:
     """IDs of the cards that a query means, and whether it names them (an ID or a row) or only finds them.
 
-    Words are sought in ID, title, statement, sources and evidence; short ones only as whole words.
+    Words that one cited source has all of mean that source ("Ho 7"); others are sought in ID, title,
+    statement, sources and evidence. Short ones count only as whole words.
     Raises ValueError where there is none.
     """
     wanted = query.upper()
@@ -160,7 +161,12 @@ def search_cards(query: str) -> tuple[list[str], bool]:
         re.compile(rf"(?<!\w){re.escape(word)}(?!\w)" if len(word) < 3 else re.escape(word), re.IGNORECASE)
         for word in query.split()
     ]
-    found = [c.id for c in CARDS.values() if all(p.search(_text(c)) for p in patterns)]
+    cited = [
+        c.id
+        for c in CARDS.values()
+        if any(all(p.search(str(source)) for p in patterns) for source in c.sources)
+    ]
+    found = cited or [c.id for c in CARDS.values() if all(p.search(_text(c)) for p in patterns)]
     if not found:
         raise ValueError(f"no card matches {query!r}{_near(query, CARDS)}")
     return found, len(found) == 1

@@ -9,6 +9,7 @@ from typing import Any
 from refgen.cards.card import Card, Wrong, where
 
 __all__ = [
+    "both",
     "card_json",
     "card_lines",
     "card_page",
@@ -29,7 +30,9 @@ def number(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, float):
-        return f"{value:.4g}" if abs(value) < 1e16 else f"{value:.3g}"
+        short = f"{value:.4g}"
+        # 0.999996 is not 1: an input close to an integer is shown whole.
+        return repr(value) if value != float(short) and float(short).is_integer() and value % 1 else short
     if isinstance(value, list):
         if len(value) > 12:
             return f"[{', '.join(map(number, value[:5]))}, ... {len(value)} values]"
@@ -39,13 +42,22 @@ def number(value: Any) -> str:
     return str(value)
 
 
+def both(shown: dict[str, Any]) -> tuple[str, str]:
+    """The printed and the correct value, with as many digits as it takes to tell them apart."""
+    printed, correct = number(shown["printed"]), number(shown["correct"])
+    if printed == correct and shown["printed"] != shown["correct"]:
+        return str(shown["printed"]), str(shown["correct"])
+    return printed, correct
+
+
 def counterexample_line(shown: dict[str, Any], wrong: str = "printed") -> str:
     """'alpha_t=0.5, x_t=1: printed 0.236, correct 0.330', or what was raised where."""
     inputs = ", ".join(f"{k}={number(v)}" for k, v in shown.get("inputs", {}).items())
     note = shown.get("note", "")
     if shown.get("printed") is None:
         return f"{inputs}: {note}" if inputs else note
-    line = f"{inputs}: {wrong} {number(shown['printed'])}, correct {number(shown['correct'])}"
+    printed, correct = both(shown)
+    line = f"{inputs}: {wrong} {printed}, correct {correct}"
     return f"{line} ({note})" if note else line
 
 
@@ -182,6 +194,7 @@ def card_page(card: Card) -> list[str]:
         lines += _field("formula", f"{card.formula_name}  ({where(card.formula)})")
         arguments = ", ".join(inspect.signature(card.formula).parameters)
         lines += ["", *textwrap.wrap(f"{card.formula.__name__}({arguments})", WIDTH - 2, initial_indent="  ")]
+        lines += ["    Called with these arguments in this order, by position.", ""]
         lines += textwrap.indent(inspect.getdoc(card.formula) or "", "    ").splitlines()
         if card.id.count("/") <= 1 and card.formula.__name__.isidentifier():
             lines += [

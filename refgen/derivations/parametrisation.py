@@ -8,7 +8,7 @@ from autograd import elementwise_grad, jacobian
 from hypothesis import strategies as st
 
 from refgen.cards import definition, equation, mutant
-from refgen.cards.strategies import levels, points, positives, rungs, together
+from refgen.cards.strategies import levels, points, positives, reals, rungs, together
 from refgen.formulas import parametrisation, velocity
 from refgen.sources import FIELD, HO_2020, KIM, LUO_2022, SALIMANS_2022, SJTU
 
@@ -127,6 +127,26 @@ def velocity_backwards(x_0, eps, signal, std):
     "PAR-4/v-eps",
     title="velocity from noise",
     formula=parametrisation.v_from_eps,
+    latex=r"v=\frac{\epsilon-\mathrm{std}\,x_t}{\mathrm{signal}}\quad(\mathrm{signal}^2+\mathrm{std}^2=1)",
+    sources=[SALIMANS_2022("appendix D")],
+    evidence="algebra",
+    how="the definition, with the data that x_t was made of",
+    given=rungs(lambda d: together(x_0=points(d), eps=points(d), angle=reals(0, 1.57)), 1, 2, 5),
+    tolerance=1e-12,
+)
+def velocity_by_noise_is_its_definition(v_from_eps, x_0, eps, angle):
+    return velocity_by_noise_at_any_power(v_from_eps, x_0, eps, float(np.cos(angle)), float(np.sin(angle)))
+
+
+@mutant("data-for-noise", of="PAR-4/v-eps", why="x_t - std eps, the data times the signal, for eps - std x_t")
+def velocity_by_noise_exchanged(x_t, eps, signal, std):
+    return (x_t - std * eps) / signal
+
+
+@equation(
+    "PAR-4/v-eps-any",
+    title="velocity from noise, at any power",
+    formula=parametrisation.v_from_eps,
     latex=r"v=\frac{(\mathrm{signal}^2+\mathrm{std}^2)\,\epsilon-\mathrm{std}\,x_t}{\mathrm{signal}}",
     sources=[SALIMANS_2022("appendix D")],
     evidence="algebra",
@@ -134,14 +154,14 @@ def velocity_backwards(x_0, eps, signal, std):
     given=noised(),
     tolerance=1e-12,
 )
-def velocity_by_noise_is_its_definition(v_from_eps, x_0, eps, signal, std):
+def velocity_by_noise_at_any_power(v_from_eps, x_0, eps, signal, std):
     x_t, power = signal * x_0 + std * eps, signal**2 + std**2
     derived = np.array([-std, signal]) @ np.stack([x_0, eps])
     return v_from_eps(x_t, eps, signal, std), derived, power / signal * abs(eps) + std * abs(x_0)
 
 
-@mutant("power", of="PAR-4/v-eps", why="signal^2 + std^2 taken for one, which a VE level is not")
-def velocity_by_noise_at_unit_power(x_t, eps, signal, std):
+@mutant("power", of="PAR-4/v-eps-any", why="signal^2 + std^2 taken for one, which a VE level is not")
+def velocity_by_noise_of_unit_power(x_t, eps, signal, std):
     return (eps - std * x_t) / signal
 
 
@@ -150,6 +170,11 @@ def turned_back(x_t, v, signal, std):
     system = np.array([[signal, std], [-std, signal]])
     scale = (abs(x_t) + abs(v)) * max(signal, std) / (signal**2 + std**2)
     return np.linalg.solve(system, np.stack([x_t, v])), scale
+
+
+def turned_at_unit_power():
+    """x_t and a predicted velocity at signal = cos(angle), std = sin(angle), as schedules have them."""
+    return rungs(lambda d: together(x_t=points(d), v=points(d), angle=reals(0, np.pi / 2)), 1, 2, 5)
 
 
 def turned():
@@ -166,16 +191,15 @@ def turned():
     "PAR-4/x_0-v",
     title="clean data from velocity, even without signal",
     formula=velocity.x_0_from_v,
-    latex=r"\hat x_0=\frac{\mathrm{signal}\,x_t-\mathrm{std}\,v}{\mathrm{signal}^2+\mathrm{std}^2}",
+    latex=r"\hat x_0=\mathrm{signal}\,x_t-\mathrm{std}\,v\quad(\mathrm{signal}^2+\mathrm{std}^2=1)",
     sources=[SALIMANS_2022("appendix D")],
     evidence="algebra",
     how="solving the two equations that define x_t and v",
-    given=turned(),
+    given=turned_at_unit_power(),
     tolerance=1e-12,
 )
-def data_by_velocity_solve_the_system(x_0_from_v, x_t, v, signal, std):
-    (x_0, _), scale = turned_back(x_t, v, signal, std)
-    return x_0_from_v(x_t, v, signal, std), x_0, scale
+def data_by_velocity_solve_the_system(x_0_from_v, x_t, v, angle):
+    return data_by_velocity_at_any_power(x_0_from_v, x_t, v, float(np.cos(angle)), float(np.sin(angle)))
 
 
 @mutant("sign", of="PAR-4/x_0-v", why="plus std v: the turn the wrong way round")
@@ -184,8 +208,49 @@ def data_by_velocity_turned_on(x_t, v, signal, std):
 
 
 @equation(
+    "PAR-4/x_0-v-any",
+    title="clean data from velocity, at any power",
+    formula=velocity.x_0_from_v,
+    latex=r"\hat x_0=\frac{\mathrm{signal}\,x_t-\mathrm{std}\,v}{\mathrm{signal}^2+\mathrm{std}^2}",
+    sources=[SALIMANS_2022("appendix D")],
+    evidence="algebra",
+    how="solving the two equations that define x_t and v",
+    given=turned(),
+    tolerance=1e-12,
+)
+def data_by_velocity_at_any_power(x_0_from_v, x_t, v, signal, std):
+    (x_0, _), scale = turned_back(x_t, v, signal, std)
+    return x_0_from_v(x_t, v, signal, std), x_0, scale
+
+
+@mutant("power", of="PAR-4/x_0-v-any", why="signal^2 + std^2 taken for one, which a VE level is not")
+def data_by_velocity_at_unit_power(x_t, v, signal, std):
+    return signal * x_t - std * v
+
+
+@equation(
     "PAR-4/eps-v",
     title="noise from velocity",
+    formula=parametrisation.eps_from_v,
+    latex=r"\hat\epsilon=\mathrm{signal}\,v+\mathrm{std}\,x_t\quad(\mathrm{signal}^2+\mathrm{std}^2=1)",
+    sources=[SALIMANS_2022("appendix D")],
+    evidence="algebra",
+    how="solving the two equations that define x_t and v",
+    given=turned_at_unit_power(),
+    tolerance=1e-12,
+)
+def noise_by_velocity_solves_the_system(eps_from_v, x_t, v, angle):
+    return noise_by_velocity_at_any_power(eps_from_v, x_t, v, float(np.cos(angle)), float(np.sin(angle)))
+
+
+@mutant("swapped", of="PAR-4/eps-v", why="signal and std swapped, as the letters alpha and sigma often are")
+def noise_by_velocity_swapped(x_t, v, signal, std):
+    return parametrisation.eps_from_v(x_t, v, std, signal)
+
+
+@equation(
+    "PAR-4/eps-v-any",
+    title="noise from velocity, at any power",
     formula=parametrisation.eps_from_v,
     latex=r"\hat\epsilon=\frac{\mathrm{signal}\,v+\mathrm{std}\,x_t}{\mathrm{signal}^2+\mathrm{std}^2}",
     sources=[SALIMANS_2022("appendix D")],
@@ -194,14 +259,14 @@ def data_by_velocity_turned_on(x_t, v, signal, std):
     given=turned(),
     tolerance=1e-12,
 )
-def noise_by_velocity_solves_the_system(eps_from_v, x_t, v, signal, std):
+def noise_by_velocity_at_any_power(eps_from_v, x_t, v, signal, std):
     (_, eps), scale = turned_back(x_t, v, signal, std)
     return eps_from_v(x_t, v, signal, std), eps, scale
 
 
-@mutant("swapped", of="PAR-4/eps-v", why="signal and std swapped, as the letters alpha and sigma often are")
-def noise_by_velocity_swapped(x_t, v, signal, std):
-    return parametrisation.eps_from_v(x_t, v, std, signal)
+@mutant("power", of="PAR-4/eps-v-any", why="signal^2 + std^2 taken for one, which a VE level is not")
+def noise_by_velocity_at_unit_power(x_t, v, signal, std):
+    return signal * v + std * x_t
 
 
 @equation(
