@@ -1,8 +1,11 @@
 """The command line, as a user meets it: help, good input, and bad input that gets one clear line."""
 
+import dataclasses
 import errno
 import json
 import os
+import re
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -12,13 +15,18 @@ import pytest
 from click.testing import CliRunner
 
 import refgen
+from refgen import models
 from refgen.cli import main
+from refgen.commands.runs import HELP
 
 ROOT = Path(__file__).parents[1]
 COMMANDS = [
     "verify", "equations", "misprints", "train", "sample", "evaluate", "plot", "animate", "demo", "models",
     "datasets", "samplers",
 ]  # fmt: skip
+
+# As users start it: the installed script, and cli.py in a clone.
+STARTS = [[str(Path(sys.executable).parent / "refgen")], [sys.executable, str(ROOT / "cli.py")]]
 
 
 def call(*args: object, status: int = 0):
@@ -73,15 +81,49 @@ def test_listings(command, name):
     assert name in [row["name"] for row in json.loads(call(command, "--json").stdout)]
 
 
-@pytest.mark.parametrize("start", [["-m", "refgen.cli"], [str(ROOT / "cli.py")]])
-def test_real_process(start):
-    if start[0] == "-m":
-        start = ["-c", "from refgen.cli import main; main()"]
-    done = subprocess.run(
-        [sys.executable, *start, "equations", "post-5"], capture_output=True, text=True, check=False
-    )
+@pytest.mark.parametrize("start", STARTS, ids=["refgen", "cli.py"])
+def test_real_process(start, tmp_path):
+    done = subprocess.run([*start, "equations", "post-5"], capture_output=True, text=True, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "POST-5/mean" in done.stdout
+    done = subprocess.run([*start, "sample", "nowhere"], capture_output=True, text=True, cwd=tmp_path)
+    assert done.returncode == 2 and done.stdout == ""
+    assert done.stderr == "refgen: error: nowhere is not a run: no config.json\n"
+
+
+@pytest.mark.parametrize("start", STARTS, ids=["refgen", "cli.py"])
+def test_ctrl_c_says_how_to_resume_and_that_resumes_to_the_same_bits(start, tmp_path):
+    def train(folder, *more):
+        command = [*start, "train", "ddpm", "--out", folder, *more]
+        return subprocess.Popen(
+            command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, bufsize=1
+        )
+
+    options = ("--data", "ring", "--t", "20", "--steps", "3000", "--batch", "32", "--hidden", "32")
+    process = train("broken", *options)
+    for line in process.stderr:
+        if line.startswith("train ddpm  ") and int(line.split()[2].split("/")[0]) >= 300:
+            break
+    process.send_signal(signal.SIGINT)
+    stdout, stderr = process.communicate(timeout=60)
+    assert process.returncode == 130 and stdout == "", (stdout, stderr)
+    *_, stopped, how = stderr.splitlines()
+    assert re.fullmatch(r"stopped at step \d+ of 3000; resume to go on: broken", stopped)
+    assert how.endswith(" train ddpm --out broken --resume")
+    for folder, more in [("broken", ["--resume"]), ("whole", options)]:
+        process = train(folder, *more)
+        assert process.communicate(timeout=60)[0].startswith(f"{folder}: trained, 3000 steps")
+    states = [np.load(tmp_path / folder / "checkpoint.npz") for folder in ("broken", "whole")]
+    assert all(np.array_equal(states[0][name], states[1][name]) for name in states[1].files)
+
+
+def test_every_hyper_parameter_says_what_it_is():
+    for name in models.NAMES:
+        text = call("train", name, "--help").stdout
+        for field in dataclasses.fields(models.model_class(name)):
+            if field.name != "dim":
+                assert HELP[field.name][:25] in text
+    assert "linear|cosine" in text and "--t INTEGER RANGE" in text and "Noise levels" in text
 
 
 # ---- equations and misprints
@@ -257,9 +299,10 @@ def test_a_config_that_is_hardly_one(tmp_path):
         (["train", "ddpm", "--data", "moons", "--steps", "-3"], "-3 is not in the range"),
         (["train", "ddpm", "--data", "moons", "--steps", "many"], "'many' is not a valid integer"),
         (["train", "ddpm", "--data", "moons", "--lr", "0"], "--lr"),
-        (["train", "ddpm", "--data", "moons", "--t", "0"], "T is 0"),
+        (["train", "ddpm", "--data", "moons", "--t", "0"], "0 is not in the range 1<=x<=100000"),
+        (["train", "ddpm", "--data", "moons", "--batch", "100001"], "is not in the range"),
         (["train", "ddpm", "--data", "moons", "--schedule", "linaer"], "linear"),
-        (["train", "ddpm", "--data", "moons", "--target", "noise"], "target is 'noise'"),
+        (["train", "ddpm", "--data", "moons", "--target", "noise"], "'noise' is not one of 'eps', 'x_0'"),
         (["train", "ddpm", "--data", "moons", "--hidden", "0"], "hidden"),
         (["train", "ddpm", "--data", "moons", "--wdith", "3"], "No such option"),
         (["train", "ddpm", "--resume"], "--data"),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import re
 import warnings
 from dataclasses import fields
 from pathlib import Path
@@ -14,11 +13,24 @@ from click.core import ParameterSource
 
 from refgen.commands.data import check_unchanged, data_of, law_of_run, open_run
 from refgen.commands.shared import Progress, did_you_mean, json_option, print_json, program, seed_option
+from refgen.models import NAMES as MODELS
 
 __all__ = ["evaluate", "sample", "train"]
 
-MODELS = ("ddpm",)
 SAMPLE_CHUNK = 10_000
+
+# What the hyper-parameters of the models are, by field.
+HELP = {
+    "T": "Noise levels; 100 to 4000 are usual.",
+    "schedule": "How the noise grows from level to level.",
+    "target": "What the network predicts: the noise, the data, the score or the velocity.",
+    "weighting": "Of the loss: simple is none, snr is the data's, capped, elbo is the bound itself.",
+    "variance": "Of a reverse step: beta, the posterior's (small), or estimated from the data.",
+    "decoder_var": "Variance of the last step to the data; 0 follows the schedule, about 1e-4.",
+    "hidden": "Width of the network; 64 to 512 are usual.",
+    "layers": "Hidden layers of the network; 2 to 5 are usual.",
+    "features": "Numbers that tell the network the noise level; even.",
+}
 
 
 class _Train(click.Group):
@@ -53,15 +65,14 @@ def _train_command(name: str) -> click.Command:
     from refgen import training_defaults as usual
 
     kind = models.model_class(name)
-    # The comment behind a hyper-parameter, its usual value, is its help.
-    comments = dict(re.findall(r"^    (\w+): [^#\n]*#\s*(.+)$", inspect.getsource(kind), re.MULTILINE))
+    kinds = _kinds()
     share = click.FloatRange(0, 1, max_open=True)
     params: list[click.Parameter] = [
         _option("--data", None, str, "A data set (refgen datasets), or a CSV, NPY or NPZ file.", "NAME|FILE"),
         _option("--out", None, str, "Folder of the run.  [default: runs/MODEL-DATA]", "FOLDER"),
         click.Option(["--resume"], is_flag=True, help="Go on with the run in --out, its options kept."),
         _option("--steps", usual.STEPS, click.IntRange(1, 10**8), "Training steps."),
-        _option("--batch", usual.BATCH, click.IntRange(1, 10**6), "Points a step."),
+        _option("--batch", usual.BATCH, click.IntRange(1, 100_000), "Points a step."),
         _option("--lr", usual.LR, click.FloatRange(0, 10, min_open=True), "Learning rate of Adam."),
         _option(
             "--ema", usual.EMA, share, "Share of the moving average of the parameters that a step keeps."
@@ -73,14 +84,31 @@ def _train_command(name: str) -> click.Command:
     ]
     own = [field for field in fields(kind) if field.name != "dim"]
     for field in own:
-        flag, text = "--" + field.name.lower().replace("_", "-"), comments.get(field.name, "")
-        params.append(_option([flag, field.name], field.default, type(field.default), f"Values: {text}."))
+        flag, of_kind = (
+            "--" + field.name.lower().replace("_", "-"),
+            kinds.get(field.name, type(field.default)),
+        )
+        params.append(_option([flag, field.name], field.default, of_kind, HELP[field.name]))
     names = [field.name for field in own]
 
     def run(**given: Any) -> None:
         _train(name, names, given)
 
     return click.Command(name, params=params, callback=run, help=inspect.getdoc(kind))
+
+
+def _kinds() -> dict[str, Any]:
+    """The kinds of hyper-parameters that are more than their default's type."""
+    from refgen import denoisers, schedules
+    from refgen.models import ddpm
+
+    choices = {
+        "schedule": schedules.NAMES,
+        "target": denoisers.TARGETS,
+        "weighting": ddpm.WEIGHTINGS,
+        "variance": ddpm.VARIANCES,
+    }
+    return {"T": click.IntRange(1, 100_000)} | {name: click.Choice(known) for name, known in choices.items()}
 
 
 def _option(
