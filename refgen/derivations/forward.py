@@ -92,7 +92,7 @@ def step_var_of_roots(alpha_t):
     latex=r"x_t = \sqrt{\alpha_t}\,x_{t-1}+\sqrt{1-\alpha_t}\,\epsilon,\quad \epsilon\sim N(0,I)",
     sources=[KIM("'Diffusion Model'"), SJTU("slides 14 and 15")],
     evidence="algebra",
-    how="affine in eps: its values at 0 and at the unit vectors give the mean and covariance of the SDE",
+    how="affine in eps: its values at 0 and at the unit vectors are mean and std times eps of the SDE",
     given=rungs(lambda d: together(x_s=points(d), alpha_t=alphas(1e-4)), 1, 2, 3),
     tolerance=1e-11,
 )
@@ -101,8 +101,13 @@ def drawn_step_has_the_law_of_the_step(step, x_s, alpha_t):
     centre = step(x_s, np.zeros(d), alpha_t)
     columns = np.stack([step(x_s, e, alpha_t) - centre for e in np.eye(d)], -1)
     factor, var = ornstein_uhlenbeck(alpha_t)
-    claimed, derived = np.vstack([centre, columns @ columns.T]), np.vstack([factor * x_s, var * np.eye(d)])
-    return claimed, derived, np.vstack([1 + abs(x_s), np.ones((d, d)) * np.sqrt(var) * (1 + abs(x_s).max())])
+    claimed, derived = np.vstack([centre, columns]), np.vstack([factor * x_s, np.sqrt(var) * np.eye(d)])
+    return claimed, derived, np.vstack([1 + abs(x_s), np.ones((d, d)) * (1 + abs(x_s).max())])
+
+
+@mutant("sign", of="FWD-2", why="noise subtracted: the same law, but the target of training changes its sign")
+def step_with_noise_subtracted(x_s, eps, alpha_t):
+    return forward.step(x_s, -eps, alpha_t)
 
 
 @mutant("variance-for-std", of="FWD-2", why="noise times 1 - alpha_t, the variance, for its root")

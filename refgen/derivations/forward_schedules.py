@@ -5,12 +5,13 @@ from __future__ import annotations
 from types import SimpleNamespace
 
 import numpy as np
+from scipy.integrate import quad
 
 from refgen import schedules as noise
 from refgen.cards import equation, mutant
-from refgen.cards.strategies import schedules
+from refgen.cards.strategies import positives, reals, schedules
 from refgen.formulas import forward
-from refgen.sources import HO_2020, SJTU
+from refgen.sources import HO_2020, NICHOL_2021, SJTU
 
 
 # ---- FWD-3
@@ -135,3 +136,32 @@ def ratios_of_alpha_bar_are_alphas(from_beta, beta):
 def from_beta_with_first_repeated(beta):
     alpha_bar = np.cumprod(1 - beta)
     return SimpleNamespace(alpha_bar=np.append(alpha_bar[:1], alpha_bar))
+
+
+@equation(
+    "FWD-3/cosine",
+    title="beta of the cosine schedule between two times",
+    formula=forward.cosine_beta,
+    latex=r"\beta = 1-\frac{f(t)}{f(s)},\quad f(t)=\cos^2\Big(\frac{t+0.008}{1.008}\frac\pi2\Big)",
+    sources=[NICHOL_2021("eq. 17")],
+    evidence="quadrature",
+    how="minus the logarithm of f(t)/f(s) is the integral of 2 tan, which loses no digits near the data",
+    given=dict(s=reals(0, 0.9), share=positives(1e-4, 0.99)),
+    tolerance=1e-10,
+    examples=40,
+)
+def cosine_beta_is_an_integral(cosine_beta, s, share):
+    t = s + share * (1 - s)
+    ends = [(time + 0.008) / 1.008 * np.pi / 2 for time in (s, t)]
+    integral, _ = quad(lambda angle: 2 * np.tan(angle), *ends, epsabs=0, epsrel=1e-12, limit=200)
+    return cosine_beta(s, t), -np.expm1(-integral)
+
+
+@mutant("offset", of="FWD-3/cosine", why="without the 0.008, which keeps the first steps from vanishing")
+def cosine_beta_without_offset(s, t):
+    return 1 - np.cos(t * np.pi / 2) ** 2 / np.cos(s * np.pi / 2) ** 2
+
+
+@mutant("not-squared", of="FWD-3/cosine", why="cos for cos^2: the signal's schedule taken for alpha_bar's")
+def cosine_beta_not_squared(s, t):
+    return 1 - np.sqrt(1 - forward.cosine_beta(s, t))

@@ -248,9 +248,10 @@ def merged_noise_is_the_sum(merge_noise, eps_1, eps_2, std_1, std_2):
     eps, std = merge_noise(eps_1, eps_2, std_1, std_2)
     one, zero = np.ones(1), np.zeros(1)
     coefficients = [merge_noise(one, zero, std_1, std_2)[0], merge_noise(zero, one, std_1, std_2)[0]]
-    claimed = np.concatenate([std * eps, np.sum(np.square(coefficients), axis=0)])
-    derived = np.concatenate([std_1 * eps_1 + std_2 * eps_2, one])
-    return claimed, derived, np.concatenate([std_1 * abs(eps_1) + std_2 * abs(eps_2) + std_1 + std_2, one])
+    claimed = np.concatenate([std * eps, np.sum(np.square(coefficients), axis=0), [std]])
+    derived = np.concatenate([std_1 * eps_1 + std_2 * eps_2, one, [np.hypot(std_1, std_2)]])
+    sizes = std_1 * abs(eps_1) + std_2 * abs(eps_2) + std_1 + std_2
+    return claimed, derived, np.concatenate([sizes, one, [std_1 + std_2]])
 
 
 @mutant("stds-added", of="GAU-3", why="a + b for sqrt(a^2 + b^2): noise that is shared, not independent")

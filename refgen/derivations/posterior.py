@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from fractions import Fraction
 
 import numpy as np
 from hypothesis import strategies as st
@@ -209,9 +210,8 @@ def posterior_var_upside_down(alpha_t, alpha_bar_s):
     tolerance=1e-12,
 )
 def posterior_variance_reaches_beta(posterior_var, alpha_t):
-    covariance = np.array([[1.0, math.sqrt(alpha_t)], [math.sqrt(alpha_t), 1.0]])
-    forward_residual = covariance[1, 1] - covariance[1, 0] * covariance[0, 1]
-    return posterior_var(alpha_t, 0.0), forward_residual, 1.0
+    squared_correlation = Fraction(alpha_t)  # of x_s and x_t, both of variance one; the residual is exact
+    return posterior_var(alpha_t, 0.0), float(1 - squared_correlation)
 
 
 @mutant("squared", of="POST-6/reached", why="beta_t taken for the std, so that the variance is its square")
