@@ -85,7 +85,7 @@ def l_0_as_a_kl_from_a_narrow_gaussian(x_0, x_0_hat, decoder_var):
 def _l_0_with(x_0, x_0_hat, var):
     square = np.sum((x_0 - x_0_hat) ** 2, -1)
     if var == 0:
-        return square * math.inf + 0.5 * x_0.shape[-1] * -math.inf
+        return math.inf if square > 0 else -math.inf
     return square / (2 * var) + 0.5 * x_0.shape[-1] * math.log(2 * math.pi * var)
 
 
