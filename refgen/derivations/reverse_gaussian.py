@@ -22,6 +22,7 @@ from refgen.derivations.reverse_kernel import (
     score_and_slope,
     slope,
 )
+from refgen.derivations.tweedie import diffused, log_density
 from refgen.formulas import posterior, reverse_kernel
 from refgen.sources import BAO_2022, EFRON_2011, SJTU, SOHL_DICKSTEIN_2015
 
@@ -155,6 +156,49 @@ def reverse_cov_with_sign(alpha_t, score_jacobian):
     return reverse_kernel.reverse_cov(alpha_t, -score_jacobian)
 
 
+@equation(
+    "POST-15/matrix",
+    title="covariance of the true reverse step, in two dimensions",
+    formula=reverse_kernel.reverse_cov,
+    latex=r"\mathrm{Cov}[x_{t-1}\mid x_t] = \frac{\beta_t}{\alpha_t}\big(I+\beta_t\nabla^2\log q_t(x_t)\big)",
+    sources=[EFRON_2011("eq. 1.4"), BAO_2022("theorem 1")],
+    evidence="oracle",
+    how="each component conditioned by matrices, then averaged by its share; the Hessian by differentiation",
+    given=rungs(
+        lambda k: together(data=mixtures(2, k), x_t=points(2), alpha_t=alphas(), alpha_bar_s=levels(10)), 1, 2
+    ),
+    tolerance=1e-10,
+    examples=50,
+)
+def hessian_gives_the_reverse_covariance(reverse_cov, data, x_t, alpha_t, alpha_bar_s):
+    weights, means, covs = diffused(data, alpha_bar_s)
+    noisy = diffused(dict(weights=weights, means=means, covs=covs), alpha_t)
+    log_joint, centres, within = [], [], []
+    for w, m, c, m_t, c_t in zip(weights, means, covs, *noisy[1:], strict=True):
+        log_joint.append(np.log(w) + log_density(x_t, np.ones(1), m_t[None], c_t[None]))
+        centres.append(m + math.sqrt(alpha_t) * c @ np.linalg.solve(c_t, x_t - m_t))
+        within.append((1 - alpha_t) * c @ np.linalg.inv(c_t))
+    share = np.exp(np.array(log_joint) - np.max(log_joint))
+    share /= np.sum(share)
+    away = np.array(centres) - share @ np.array(centres)
+    derived = np.einsum("k,kij->ij", share, np.array(within)) + (share * away.T) @ away
+    second, beta = hessian(log_density)(x_t, *noisy), 1 - alpha_t
+    size = 1 + beta * (np.max(np.abs(second)) + np.max(means**2) + np.max(x_t**2))
+    return reverse_cov(alpha_t, second), derived, beta / alpha_t * size
+
+
+@mutant("ones", of="POST-15/matrix", why="a matrix of ones for the identity: no difference in one dimension")
+def reverse_cov_of_ones(alpha_t, score_jacobian):
+    beta_t = 1 - alpha_t
+    return beta_t / alpha_t * (np.ones_like(score_jacobian) + beta_t * score_jacobian)
+
+
+@mutant("trace", of="POST-15/matrix", why="the divergence of the score in every direction for its Jacobian")
+def reverse_cov_of_trace(alpha_t, score_jacobian):
+    eye = np.eye(score_jacobian.shape[-1], dtype=score_jacobian.dtype)
+    return reverse_kernel.reverse_cov(alpha_t, np.trace(score_jacobian) * eye)
+
+
 def divergence(law, mean, var):
     """KL from a 1-D mixture to N(mean, var), as the integral of p log(p / g) - p + g, nowhere negative."""
     weights, means, variances = law
@@ -194,7 +238,16 @@ def reverse_cov_is_beta(alpha_t, score_jacobian):
     return (1 - alpha_t) * np.eye(score_jacobian.shape[-1])
 
 
+def two(means, variances):
+    """A mixture of two components on the line, 3 to 7."""
+    return dict(
+        weights=np.array([0.3, 0.7]), means=np.array(means)[:, None], covs=np.array(variances)[:, None, None]
+    )
+
+
 ONE_BUMP = dict(weights=np.array([1.0]), means=np.array([[0.5]]), covs=np.array([[[0.4]]]))
+# One Gaussian, one written as two, and two that differ in the means only, or in the variances only.
+SHAPES = [TWO_BUMPS, ONE_BUMP, two([0.5, 0.5], [0.4, 0.4]), two([-1, 1], [0.4, 0.4]), two([0, 0], [0.1, 2])]
 
 
 @equation(
@@ -206,7 +259,7 @@ ONE_BUMP = dict(weights=np.array([1.0]), means=np.array([[0.5]]), covs=np.array(
     kind="claim",
     evidence="quadrature",
     how="KL from the conditioned mixture to the Gaussian of its mean and variance: zero or not",
-    cases=[dict(data=d, beta_t=b) for d in (TWO_BUMPS, ONE_BUMP) for b in (0.01, 0.5, 0.1, 0.001)],
+    cases=[dict(data=d, beta_t=b) for d in SHAPES for b in (0.01, 0.5, 0.1, 0.001)],
 )
 def smallness_of_beta_is_not_enough(is_gaussian, data, beta_t):
     exact = conditioned_mixture(at_level_s(data, 0.8), 1 - beta_t, -0.25)
@@ -225,3 +278,13 @@ def smallness_of_beta_is_not_enough(is_gaussian, data, beta_t):
 )
 def gaussian_if_beta_is_small(means, variances, beta_t):
     return beta_t <= 0.01
+
+
+@mutant("means", of="POST-15/claim", why="the means compared only: a narrow and a wide bump at one place")
+def gaussian_if_means_agree(means, variances, beta_t):
+    return bool(np.all(means == means[0]))
+
+
+@mutant("variances", of="POST-15/claim", why="the variances compared only: two equal bumps apart")
+def gaussian_if_variances_agree(means, variances, beta_t):
+    return bool(np.all(variances == variances[0]))
