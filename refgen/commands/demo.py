@@ -6,10 +6,11 @@ import itertools
 import sys
 import time
 from pathlib import Path
+from shlex import quote
 
 import click
 
-from refgen.commands.shared import Progress, program, seed_option
+from refgen.commands.shared import Progress, keep_folder_clean, program, seed_option
 
 __all__ = ["demo"]
 
@@ -25,6 +26,7 @@ def demo(out: str | None, seed: int) -> None:
     Verifies every equation, trains a DDPM on two moons, and draws its samples and score beside the exact
     ones. Takes under three minutes on two cores.
     """
+    keep_folder_clean()
     from refgen import runs
     from refgen.cards import CARDS, summary, verify_all
     from refgen.cards.load import load_cards
@@ -54,9 +56,9 @@ def demo(out: str | None, seed: int) -> None:
     for command, what in [
         ("misprints ERR-3", "a misprint, and the smallest example that refutes it"),
         ("equations POST-5", "an equation whole: statement, source, formula, evidence"),
-        (f"evaluate {folder}", "the model measured against the exact law"),
-        (f"animate {folder}", "the reverse process as a GIF"),
-        ("train ddpm --data ring", "a longer training, on a ring of eight Gaussians"),
+        (f"evaluate {quote(str(folder))}", "the model measured against the exact law"),
+        (f"animate {quote(str(folder))}", "the reverse process as a GIF"),
+        ("train ddpm --data ring", "another model, of a ring of eight Gaussians"),
     ]:
         command = f"{program()} {command}"
         click.echo(f"  {command:<{len(program()) + 24}}  {what}")

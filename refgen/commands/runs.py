@@ -6,6 +6,7 @@ import inspect
 import warnings
 from dataclasses import fields
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 import click
@@ -155,12 +156,15 @@ def _train(name: str, names: list[str], given: dict[str, Any]) -> None:
             for state in states:
                 progress(state.step, f"loss {state.row_loss:.4f}")
         except runs.Interrupted as stopped:
-            click.echo(f"\n{stopped}\n  {program()} train {name} --out {folder} --resume", err=True)
+            click.echo(
+                f"\n{stopped}\n  {program()} train {name} --out {quote(str(folder))} --resume", err=True
+            )
             ctx.exit(130)
         except FloatingPointError as error:
             raise _diverged(error, given["lr"]) from None
     click.echo(f"{folder}: trained, {given['steps']} steps")
-    click.echo(f"next: {program()} evaluate {folder}\n      {program()} plot {folder}")
+    shown = quote(str(folder))
+    click.echo(f"next: {program()} evaluate {shown}\n      {program()} plot {shown}")
 
 
 def _diverged(error: FloatingPointError, lr: float) -> ValueError:

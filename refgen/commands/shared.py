@@ -12,6 +12,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 import click
@@ -63,7 +64,7 @@ def program() -> str:
     found = shutil.which("refgen")
     if found and Path(found).resolve() == called.resolve():
         return "refgen"
-    return str(called.relative_to(Path.cwd()) if called.is_relative_to(Path.cwd()) else called)
+    return quote(str(called.relative_to(Path.cwd()) if called.is_relative_to(Path.cwd()) else called))
 
 
 def keep_folder_clean() -> None:
