@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 
 from refgen.cards import definition, equation, misprint, mutant
 from refgen.cards.strategies import chains
-from refgen.derivations.chain import all_paths, elbo_over_paths, marginal_of_paths
+from refgen.derivations.chain import all_paths, elbo_over_paths, marginal_of_paths, posteriors_of_paths
 from refgen.formulas import chain, elbo
 from refgen.sources import HO_2020, KIM, LUO_2022, SJTU
 
@@ -137,15 +139,21 @@ def elbo_with_reversed_kl(forward, reverse, prior, x_0):
     latex=r"\text{consistency form} = \text{denoising form} = ELBO",
     sources=[KIM("'Diffusion Model', the last two lines of the ELBO")],
     evidence="chain",
-    how="the other form; the two share nothing but the reconstruction term",
+    how="the sum over every path, and the denoising form with posteriors and marginals counted over paths",
     given=chains(smallest_T=2),
     tolerance=1e-11,
     examples=50,
 )
 def both_forms_agree(consistency_elbo, forward, reverse, prior, x_0):
-    _, scale = elbo_over_paths(forward, reverse, prior, x_0)
+    elbo_of_paths, scale = elbo_over_paths(forward, reverse, prior, x_0)
+    states, q = all_paths(forward, x_0)
+    T, K = forward.shape[:2]
+    q_t = [marginal_of_paths(states, q, t, K) for t in range(T + 1)]
+    denoising = q @ np.log(reverse[0][states[1], x_0]) - q_t[T] @ np.log(q_t[T] / prior)
+    for t, table in enumerate(posteriors_of_paths(forward, x_0), start=2):
+        denoising -= q_t[t] @ np.sum(table * np.log(table / reverse[t - 1]), axis=1)
     claimed = consistency_elbo(forward, reverse, prior, x_0)
-    return claimed, chain.denoising_elbo(forward, reverse, prior, x_0), scale
+    return np.stack([claimed, claimed]), np.array([elbo_of_paths, denoising]), scale
 
 
 misprint(
@@ -201,9 +209,9 @@ def reconstruction_transposed(forward, reverse, x_0):
 # ---- DELBO-15
 @equation(
     "DELBO-15/terms",
-    title="both sums have T - 1 terms",
+    title="T - 1 consistency terms",
     formula=chain.consistency_terms,
-    latex=r"\#\{t: 1\le t\le T-1\} = \#\{t: 2\le t\le T\} = T-1",
+    latex=r"\#\{t: 1\le t\le T-1\} = T-1",
     sources=[KIM("'Diffusion Model', the cost of the third term")],
     kind="claim",
     evidence="chain",
@@ -211,7 +219,7 @@ def reconstruction_transposed(forward, reverse, x_0):
     given=chains(),
     examples=20,
 )
-def sums_have_one_term_less(consistency_terms, forward, reverse, prior, x_0):
+def consistency_sum_has_one_term_less(consistency_terms, forward, reverse, prior, x_0):
     states, _ = all_paths(forward, x_0)
     inner = len(states[1:-1])
     return len(consistency_terms(forward, reverse, x_0)), inner
@@ -224,6 +232,30 @@ def sums_have_one_term_less(consistency_terms, forward, reverse, prior, x_0):
 )
 def terms_counted_T_times(forward, reverse, x_0):
     return [0.0] * len(forward)
+
+
+@equation(
+    "DELBO-15/denoising",
+    title="T - 1 denoising terms",
+    formula=chain.denoising_terms,
+    latex=r"\#\{t: 2\le t\le T\} = T-1",
+    sources=[KIM("'Diffusion Model', the cost of the third term"), HO_2020("eq. 5")],
+    kind="claim",
+    evidence="chain",
+    how="the steps of a path between two states that are both noisy",
+    given=chains(),
+    examples=20,
+)
+def denoising_sum_has_one_term_less(denoising_terms, forward, reverse, prior, x_0):
+    states, _ = all_paths(forward, x_0)
+    steps = list(pairwise(states[1:]))
+    return len(denoising_terms(forward, reverse, x_0)), len(steps)
+
+
+@mutant("from-1", of="DELBO-15/denoising", why="the sum begun at t = 1, whose term is the reconstruction's")
+def denoising_terms_from_1(forward, reverse, x_0):
+    first = -chain.reconstruction(forward, reverse, x_0)
+    return [first, *chain.denoising_terms(forward, reverse, x_0)]
 
 
 @equation(
