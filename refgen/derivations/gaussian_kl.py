@@ -165,3 +165,33 @@ def gaussian_kl_is_not_negative(kl_gaussian, mean_0, cov_0, mean_1, cov_1):
 def gaussian_kl_without_determinants(mean_0, cov_0, mean_1, cov_1):
     log_dets = np.linalg.slogdet(cov_1)[1] - np.linalg.slogdet(cov_0)[1]
     return gaussian.kl_gaussian(mean_0, cov_0, mean_1, cov_1) - 0.5 * log_dets
+
+
+@equation(
+    "GAU-6/self",
+    title="KL divergence of a Gaussian from itself is zero",
+    formula=gaussian.kl_gaussian,
+    latex=r"D_{KL}(N_0\Vert N_0) = 0",
+    sources=[KIM("'VAE', eqs. 15 and 16"), SJTU("slide 22")],
+    evidence="algebra",
+    how="the bound is reached: zero, to the scale of the terms that cancel",
+    given=rungs(lambda d: together(mean=points(d), cov=covariances(d)), 1, 2, 3),
+    tolerance=1e-12,
+)
+def gaussian_kl_from_itself_is_zero(kl_gaussian, mean, cov):
+    return kl_gaussian(mean, cov, mean, cov), 0.0, len(mean) + abs(np.linalg.slogdet(cov)[1])
+
+
+@mutant(
+    "dimension-forgotten",
+    of="GAU-6/self",
+    why="no -d: never negative, but d/2 where the two are the same",
+)
+def gaussian_kl_without_dimension(mean_0, cov_0, mean_1, cov_1):
+    return gaussian.kl_gaussian(mean_0, cov_0, mean_1, cov_1) + 0.5 * len(mean_0)
+
+
+@mutant("cross-entropy", of="GAU-6/self", why="the entropy not taken off the cross-entropy")
+def gaussian_cross_entropy(mean_0, cov_0, mean_1, cov_1):
+    entropy = 0.5 * np.linalg.slogdet(2 * np.pi * np.e * cov_0)[1]
+    return gaussian.kl_gaussian(mean_0, cov_0, mean_1, cov_1) + entropy
