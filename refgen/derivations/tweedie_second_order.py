@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 from autograd import hessian, jacobian
+from hypothesis import strategies as st
 
 from refgen.cards import equation, mutant
-from refgen.cards.strategies import levels, mixtures, points, positives, rungs, together
+from refgen.cards.strategies import covariances, levels, mixtures, points, positives, rungs, together
 from refgen.derivations import line
 from refgen.derivations.tweedie import SLIDE, diffused, log_density
 from refgen.formulas import mixture, tweedie
@@ -140,3 +141,39 @@ def tweedie_beats_the_observation(mean_square_error, law, noise_std):
 )
 def error_with_sign(noise_cov, fisher):
     return tweedie.mean_square_error(noise_cov, -fisher)
+
+
+@equation(
+    "TWE-5/equal",
+    title="as large under a flat prior, zero where mu is known",
+    formula=tweedie.mean_square_error,
+    latex=r"\mu\sim N(0,vI):\ E\lVert E[\mu\mid z]-\mu\rVert^2=\mathrm{tr}(\Sigma^{-1}+I/v)^{-1},\quad"
+    r"\to\mathrm{tr}\,\Sigma\ (v\to\infty),\ \to0\ (v\to0)",
+    sources=[SLIDE, EFRON_2011()],
+    evidence="algebra",
+    how="the precisions of a Gaussian prior and of z added, along each axis of the noise",
+    given=rungs(
+        lambda d: together(
+            noise_cov=covariances(d), prior_var=st.one_of(st.sampled_from([1e18, 1e-18]), positives())
+        ),
+        1,
+        2,
+        3,
+    ),
+    tolerance=1e-12,
+)
+def error_spans_zero_to_that_of_the_observation(mean_square_error, noise_cov, prior_var):
+    # The score of z is linear, so its mean square is the precision of z.
+    precision = np.linalg.inv(noise_cov + prior_var * np.eye(len(noise_cov)))
+    axes = np.linalg.eigvalsh(noise_cov)
+    return mean_square_error(noise_cov, precision), np.sum(1 / (1 / axes + 1 / prior_var)), np.sum(axes)
+
+
+@mutant("none", of="TWE-5/equal", why="no error at all, as if the mean given z were mu: the bound allows it")
+def error_of_none(noise_cov, fisher):
+    return 0.0 * np.trace(noise_cov)
+
+
+@mutant("observation", of="TWE-5/equal", why="the error of z itself: right for a flat prior only")
+def error_of_the_observation(noise_cov, fisher):
+    return np.trace(noise_cov)
