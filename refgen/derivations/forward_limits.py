@@ -117,6 +117,43 @@ def linear_unscaled(T):
     return SimpleNamespace(alpha_bar=np.cumprod(1 - np.linspace(1e-4, 0.02, T)))
 
 
+def product_of_the_usual_betas():
+    """alpha_bar at T = 1000 in integers: betas are multiples of 1e-4/999, 199 (t - 1) + 999 of them."""
+    unit, product = 9_990_000, 1
+    for t in range(1000):
+        product *= unit - (999 + 199 * t)
+    return product / unit**1000
+
+
+@equation(
+    "FWD-7/nats",
+    title="a thousand linear steps leave 2.02e-5 nats at x_0 = 1",
+    formula=noise.linear,
+    latex=r"D_{KL}(q(x_T|x_0)\Vert N(0,1)) = \tfrac12\big((x_0^2-1)\bar\alpha_T-\ln(1-\bar\alpha_T)\big),"
+    r"\quad 2.02\cdot10^{-5}\text{ at }x_0=1,\ T=1000",
+    sources=[HO_2020("section 4"), SJTU("slide 15")],
+    evidence="quadrature",
+    how="the KL divergence by the trapezoidal rule, against the product of 1 - beta in integers",
+    cases=[dict(T=1000, x_0=x_0) for x_0 in (1.0, 0.0, 2.0)],
+    tolerance=1e-9,
+    tolerance32=None,
+)
+def linear_schedule_leaves_so_many_nats(linear, T, x_0):
+    left = product_of_the_usual_betas()
+    derived = 0.5 * ((x_0**2 - 1) * left - np.log1p(-left))
+    return kl_from_prior(x_0, np.log(linear(T).alpha_bar[-1])), derived, left
+
+
+@mutant("nothing-left", of="FWD-7/nats", why="an end at N(0, I) exactly, which keeps to any upper bound")
+def linear_leaving_nothing(T):
+    return SimpleNamespace(alpha_bar=np.append(noise.linear(T).alpha_bar[:-1], 1e-300))
+
+
+@mutant("one-step-early", of="FWD-7/nats", why="the level at T - 1 for that at T, 2 per cent more signal")
+def linear_one_step_short(T):
+    return SimpleNamespace(alpha_bar=noise.linear(T).alpha_bar[:-1])
+
+
 @equation(
     "FWD-7/linear",
     title="what the usual thousand steps leave: alpha_bar_T = 4.0358e-5",
@@ -129,10 +166,7 @@ def linear_unscaled(T):
     tolerance=1e-12,
 )
 def alpha_bar_of_the_usual_thousand_steps(alpha_bar, beta):
-    unit, product = 9_990_000, 1
-    for t in range(1000):
-        product *= unit - (999 + 199 * t)
-    return alpha_bar(beta)[-1], product / unit**1000
+    return alpha_bar(beta)[-1], product_of_the_usual_betas()
 
 
 @mutant("one-step-early", of="FWD-7/linear", why="alpha_bar[T - 1], the last but one, taken for alpha_bar_T")
