@@ -47,19 +47,31 @@ def omegas(limit):
     latex=r"\frac{\bar\alpha_t}{1-\bar\alpha_t}=\exp(-\omega_\eta(t))",
     sources=[LEARNED, LUO, KINGMA_2021("section 3.2")],
     evidence="algebra",
-    how="the logarithm of the ratio, omega from -300 to 300",
+    how="the logarithm of the ratio to 1 - alpha_bar in decimal arithmetic, omega from -300 to 300",
     given=dict(omega=omegas(300.0)),
     tolerance=1e-13,
 )
 def sigmoids_have_that_ratio(alpha_bar_from_log_snr, omega):
-    # 1 - alpha_bar is the same sigmoid at the other sign; the subtraction would have no digits left.
+    # 1 - alpha_bar is the sigmoid at the other sign, taken to 50 digits: the formula in its place would let
+    # through exp(omega / 2), which has the right ratio to itself, and the subtraction has no digits left.
     # Logarithms are compared, here and below, so that the smallest values must be as accurate as others.
-    return np.log(alpha_bar_from_log_snr(-omega) / alpha_bar_from_log_snr(omega)), -omega, 1 + abs(omega)
+    return np.log(alpha_bar_from_log_snr(-omega)) - log_sigmoid(omega), -omega, 1 + abs(omega)
 
 
 @mutant("exp", of="SNR-4", why="exp(-omega) taken for alpha_bar itself: above one where omega < 0")
 def alpha_bar_is_exp(log_snr):
     return np.exp(log_snr)
+
+
+@mutant("root", of="SNR-4", why="exp(-omega / 2): over itself at the other sign it has the right ratio")
+def alpha_bar_is_root(log_snr):
+    return np.exp(log_snr / 2)
+
+
+def integers(T, ties):
+    """omega at t = 1..T: whole numbers, sorted or not, all different unless ties are wanted."""
+    drawn = st.lists(st.integers(-9, 9), min_size=T, max_size=T, unique=not ties)
+    return together(omega=st.one_of(drawn, drawn.map(sorted)).map(np.array))
 
 
 @equation(
@@ -71,14 +83,7 @@ def alpha_bar_is_exp(log_snr):
     kind="claim",
     evidence="algebra",
     how="the ratios of successive alpha_bar in decimal arithmetic; every one must lie between 0 and 1",
-    given=rungs(
-        lambda T: together(
-            omega=st.lists(st.integers(-9, 9), min_size=T, max_size=T, unique=True).map(np.array)
-        ),
-        2,
-        3,
-        5,
-    ),
+    given=rungs(integers, (2, False), (3, False), (2, True), (5, True)),
 )
 def every_step_has_a_variance(is_schedule, omega):
     alpha_bar = [sigmoid(-int(w)) for w in omega]
@@ -102,6 +107,11 @@ def any_omega_will_do(log_snr):
 @mutant("any-step", of="SNR-4/schedule", why="omega lower at T than at 1, but not checked in between")
 def only_the_ends_are_checked(log_snr):
     return bool(log_snr[-1] < log_snr[0])
+
+
+@mutant("ties", of="SNR-4/schedule", why="omega may also stand still: then alpha = 1, a step without noise")
+def ties_will_do(log_snr):
+    return bool(np.all(log_snr[1:] <= log_snr[:-1]))
 
 
 @equation(
