@@ -73,8 +73,8 @@ def report_lines(report: dict[str, Any], *, verbose: bool = False, wrong: str = 
     rejects = f"rejects {caught}" + (f" of {forms}" if caught < forms else "") if forms else ""
     evidence = report["evidence"].partition(":")[0]
     mark = "pass" if report["status"] == "pass" else "FAIL"
-    title = textwrap.shorten(report["title"], 38, placeholder=" ..")
-    lines = [f"{mark}  {report['id']:<19}{title:<39}{evidence:<12}{compared:>13}  {rejects}".rstrip()]
+    title = textwrap.shorten(report["title"], 36, placeholder=" ..")
+    lines = [f"{mark}  {report['id']:<21}{title:<37}{evidence:<12}{compared:>13}  {rejects}".rstrip()]
     if "failure" in report:
         lines += _wrapped("      ", counterexample_line(report["failure"], wrong))
     for reject in report["rejects"]:
