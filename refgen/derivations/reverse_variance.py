@@ -4,16 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from refgen.backend import Stream
 from refgen.cards import equation, misprint, mutant
 from refgen.cards.strategies import alphas, levels, positives, schedules, together
-from refgen.denoisers import ExactDenoiser
 from refgen.derivations import line
 from refgen.derivations.ancestral import VARIANCES, forward_moments, schedule_of
-from refgen.distributions import Gaussian
 from refgen.formulas import variance as choices
 from refgen.samplers import ancestral
-from refgen.schedules import linear
 from refgen.sources import BAO_2022, FIELD, HO_2020, SJTU
 
 
@@ -185,48 +181,3 @@ def bounds_at_one_level(alpha_t, alpha_bar_s, data_var=None):
         return lower, anywhere
     signal = alpha_t * alpha_bar_s * data_var
     return lower, (1 - alpha_t) * (signal + 1 - alpha_bar_s) / (signal + 1 - alpha_t * alpha_bar_s)
-
-
-@equation(
-    "DDPM-7/clipped",
-    title="an estimate from data stays within the bounds",
-    formula=ancestral.optimal_variances,
-    latex=r"\tilde\beta_t\le\hat\sigma_t^{*2}\le\beta_t"
-    r"\frac{\bar\alpha_{t-1}v+1-\bar\alpha_{t-1}}{\bar\alpha_tv+1-\bar\alpha_t}",
-    sources=[BAO_2022("the clipping of the estimate")],
-    evidence="algebra",
-    how="conditioning, for data at a point and Gaussian data of the sample's variance; four steps",
-    cases=[dict(seed=seed, steps=4, points=8, data_std=0.1) for seed in range(4)],
-    relation="<=",
-    tolerance=1e-9,
-    tolerance32=None,
-)
-def estimate_is_bracketed(optimal_variances, seed, steps, points, data_std):
-    schedule, rng = linear(steps), Stream(seed)
-    x_0 = data_std * rng.normal(points, 1)
-    denoiser = ExactDenoiser(Gaussian([0.0], [[data_std**2]]))
-    best = optimal_variances(denoiser, schedule, x_0, rng)[1:]
-    beta = schedule.beta[1:]
-    bounds = []
-    for var in (0.0, float(np.mean((x_0 - np.mean(x_0)) ** 2))):
-        spread = np.array(forward_moments(beta, 0.0, var)[1][:-1])
-        bounds.append(spread / (1 + spread * (1 - beta) / beta))
-    return (
-        np.concatenate([-best, best]),
-        np.concatenate([-bounds[0], bounds[1]]),
-        np.concatenate([beta, beta]),
-    )
-
-
-@mutant(
-    "unclipped",
-    of="DDPM-7/clipped",
-    why="the estimate as it is: with few points and steps a negative variance",
-)
-def estimate_unclipped(denoiser, schedule, x_0, rng):
-    best = [0.0]
-    for t in range(1, schedule.T + 1):
-        signal, std = schedule.level(t)
-        score = denoiser.score(signal * x_0 + std * rng.normal(*x_0.shape), signal, std)
-        best.append(choices.optimal_var(float(schedule.alpha[t]), float(np.mean(score**2))))
-    return np.array(best)
