@@ -170,12 +170,11 @@ def _wrapped(indent: str, text: str) -> list[str]:
     )
 
 
-def _field(name: str, value: str) -> list[str]:
-    return (
-        textwrap.wrap(value, WIDTH, initial_indent=f"  {name:<11}", subsequent_indent=" " * 13)
-        if value
-        else []
-    )
+def _field(name: str, value: str, indent: str = "  ") -> list[str]:
+    if not value:
+        return []
+    first, rest = f"{indent}{name:<11}", indent + " " * 11
+    return textwrap.wrap(value, WIDTH, initial_indent=first, subsequent_indent=rest, break_on_hyphens=False)
 
 
 def card_page(card: Card) -> list[str]:
@@ -203,9 +202,9 @@ def card_page(card: Card) -> list[str]:
             ]
     for wrong in card.wrong:
         lines += ["", f"  rejects {wrong.id} ({wrong.kind})"]
-        lines += ["  " + line for line in _field("printed", wrong.printed) + _field("correct", wrong.correct)]
-        lines += ["  " + line for line in _field("why", wrong.why)]
-        lines += ["  " + line for line in _field("source", str(wrong.source or ""))]
+        told = [("printed", wrong.printed), ("correct", wrong.correct), ("why", wrong.why)]
+        for name, value in [*told, ("source", str(wrong.source or ""))]:
+            lines += _field(name, value, "    ")
     return lines
 
 
@@ -219,9 +218,8 @@ def misprint_page(card: Card, reject: dict[str, Any]) -> list[str]:
         shown = reject["counterexample"]
         inputs = ", ".join(f"{k}={number(v)}" for k, v in shown["inputs"].items())
         lines += _field("smallest", inputs)
-        lines += _field("", f"printed {number(shown['printed'])}") + _field(
-            "", f"correct {number(shown['correct'])}"
-        )
+        printed, correct = both(shown)
+        lines += _field("", f"printed {printed}") + _field("", f"correct {correct}")
     else:
         lines += _field("NOT", f"rejected: {reject.get('note', '')}")
     return lines
