@@ -36,7 +36,7 @@ $(VENV)/installed-dev: pyproject.toml | $(VENV)/bin/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
 	@touch $@ $(VENV)/installed
 
-# The pictures of the README: each command is named there. About three minutes.
+# The pictures of the README: each command is named there. About a minute.
 figures: $(VENV)/installed
 	rm -rf build/moons build/swiss_roll
 	$(BIN)/refgen datasets --out figures/datasets.png

@@ -27,7 +27,7 @@ from refgen.interrupts import Interrupted, held
 from refgen.run_config import NEEDED, read_config
 from refgen.training_defaults import BATCH, COOL, EMA, LR, STEPS
 
-__all__ = ["Interrupted", "Run", "check_new", "find", "load", "points_hash", "read_config", "train"]
+__all__ = ["Interrupted", "Run", "check_new", "load", "points_hash", "read_config", "train"]
 
 HEADER = "step,loss,seconds"
 
@@ -264,11 +264,6 @@ def load(folder: str | Path) -> Run:
     if state.params.shape != size:
         raise ValueError(f"{path} holds parameters {state.params.shape}; the model of config.json has {size}")
     return Run(folder, config, model, state)
-
-
-def find(folder: str | Path = "runs") -> list[Path]:
-    """The runs in a folder, by name."""
-    return sorted(path.parent for path in Path(folder).glob("*/config.json"))
 
 
 def _versions() -> dict[str, str]:
