@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 
 from refgen.cards.card import Card
+from refgen.cards.inject import on_copies
 
-__all__ = ["Verdict", "in_precision", "judge", "plain"]
+__all__ = ["Verdict", "judge", "plain"]
 
 # A relative error needs a floor, or an exact zero could never be met.
 _SCALE_FLOOR = 1e-12
@@ -36,7 +37,7 @@ def judge(card: Card, formula: Callable[..., Any], inputs: dict[str, Any]) -> Ve
     try:
         with warnings.catch_warnings(), np.errstate(all="ignore"):
             warnings.simplefilter("ignore")
-            claimed, derived, *scale = card.check(_on_copies(formula), **inputs)
+            claimed, derived, *scale = card.check(on_copies(formula), **inputs)
     except (Exception, SystemExit) as error:
         frames = traceback.extract_tb(error.__traceback__)
         spot = f"{frames[-1].name}, line {frames[-1].lineno}" if frames else "?"
@@ -61,22 +62,6 @@ def judge(card: Card, formula: Callable[..., Any], inputs: dict[str, Any]) -> Ve
     worst = float(np.max(gap, initial=0.0))
     note = "claimed: first <= second" if worst > 0 and card.relation == "<=" else ""
     return Verdict(worst, **shown, note=note)
-
-
-def _on_copies(formula: Callable[..., Any]) -> Callable[..., Any]:
-    """The formula on copies of its arrays: one that changes them in place leaves the derivation alone."""
-
-    def copied(a: Any) -> Any:
-        if isinstance(a, np.ndarray):
-            return a.copy()
-        if type(a) in (list, tuple):
-            return type(a)(map(copied, a))
-        return {k: copied(v) for k, v in a.items()} if type(a) is dict else a
-
-    def on_copies(*args: Any, **kwargs: Any) -> Any:
-        return formula(*map(copied, args), **{k: copied(v) for k, v in kwargs.items()})
-
-    return on_copies
 
 
 def _numbers(value: Any) -> np.ndarray:
@@ -120,38 +105,3 @@ def plain(value: Any) -> Any:
     if isinstance(value, complex):
         return [value.real, value.imag]
     return value if value is None or isinstance(value, str) else repr(value)
-
-
-def in_precision(formula: Callable[..., Any], precision: str) -> Callable[..., Any]:
-    """The formula with its array arguments cast to float32 and its result brought back to float64.
-
-    Only the formula is wrapped: derivations stay float64. Python floats stay as they are, as schedules hand
-    them out. A result that is not float32 although an array went in is an error.
-    """
-    if precision == "float64":
-        return formula
-
-    def narrowed(*args: Any, **kwargs: Any) -> Any:
-        cast = [False]
-
-        def down(a: Any) -> Any:
-            if isinstance(a, np.ndarray) and a.dtype == np.float64:
-                cast[0] = True
-                return a.astype(np.float32)
-            return a
-
-        def up(a: Any) -> Any:
-            if isinstance(a, tuple) and hasattr(a, "_fields"):
-                return type(a)(*map(up, a))
-            if isinstance(a, tuple | list):
-                return type(a)(map(up, a))
-            if isinstance(a, np.ndarray | np.floating):
-                if cast[0] and a.dtype == np.float64:
-                    raise TypeError("float32 arrays went in and float64 came out")
-                return a.astype(np.float64)
-            return a
-
-        result = formula(*[down(a) for a in args], **{k: down(a) for k, a in kwargs.items()})
-        return up(result)
-
-    return narrowed

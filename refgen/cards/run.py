@@ -17,9 +17,10 @@ import numpy as np
 from scipy.special import ndtri
 
 from refgen.cards.card import CARDS, Card, Wrong
-from refgen.cards.judge import Verdict, in_precision, plain
+from refgen.cards.judge import Verdict, plain
 from refgen.cards.load import find_card, load_cards, load_function, name_of
 from refgen.cards.search import counterexample, worst_case
+from refgen.cards.setting import HOST, Setting
 
 __all__ = ["CheckError", "check", "reject", "summary", "verify", "verify_all", "z_limit"]
 
@@ -43,11 +44,14 @@ def verify(
     examples: int | None = None,
     random_seed: int = 0,
     precision: str = "float64",
+    device: str = "cpu",
     shrinks: int | None = _SHORT,
 ) -> dict[str, Any]:
     """Check one card and try its wrong forms; the report is plain JSON.
 
     formula: the user's own function in place of the library's; the wrong forms are then left out.
+    precision: float64, or float32. device: cpu, or gpu. Both are for the formula alone; a card of no
+    `tolerance32` keeps to float64 on the host. Raises ValueError where there is no such device.
     """
     start = time.perf_counter()
     report: dict[str, Any] = {
@@ -56,6 +60,7 @@ def verify(
         "evidence": f"{card.evidence}: {card.how}",
         "worst_error": 0.0,
         "tolerance": card.tolerance,
+        "device": "cpu",
         "status": "pass",
         "formula": card.formula_name,
         "seconds": 0.0,
@@ -66,11 +71,11 @@ def verify(
         return report
     library: Callable[..., Any] | None = card.formula
     assert library is not None
-    if precision == "float32" and card.tolerance32 is not None:
-        card = replace(card, tolerance=card.tolerance32, reject_at=max(card.reject_at, 10 * card.tolerance32))
-        report["tolerance"] = card.tolerance
-    own = formula or library
-    tested = in_precision(own, precision) if card.tolerance32 is not None else own
+    setting = Setting(precision, device)
+    report["device"] = setting.of(card).device
+    tested = setting.inject(card, formula or library)
+    original, card = card, setting.adjust(card)
+    report["tolerance"] = card.tolerance
     verdict, inputs = worst_case(card, tested, examples=examples, random_seed=random_seed)
     report["worst_error"] = _finite(verdict.error)
     if formula is not None:
@@ -85,7 +90,7 @@ def verify(
         report["failure"] = _shown(verdict, inputs)
     elif formula is None:
         report["rejects"] = [
-            reject(card, wrong, precision=precision, shrinks=shrinks, random_seed=random_seed)
+            reject(original, wrong, setting=setting, shrinks=shrinks, random_seed=random_seed)
             for wrong in card.wrong
         ]
         if not all(r["rejected"] for r in report["rejects"]):
@@ -98,12 +103,12 @@ def reject(
     card: Card,
     wrong: Wrong,
     *,
-    precision: str = "float64",
+    setting: Setting = HOST,
     shrinks: int | None = None,
     random_seed: int = 0,
 ) -> dict[str, Any]:
     """Try one wrong form of a card: was it rejected, by how much, and on which smallest inputs."""
-    tested = in_precision(wrong.formula, precision) if card.tolerance32 is not None else wrong.formula
+    tested, card = setting.inject(card, wrong.formula), setting.adjust(card)
     shown = counterexample(card, tested, card.reject_at, shrinks=shrinks, random_seed=random_seed)
     report: dict[str, Any] = {"id": wrong.id, "kind": wrong.kind, "rejected": False, "error": None}
     report["counterexample"] = None

@@ -27,10 +27,10 @@ class Impulses:
     """A stream of noise that is 1 in row k + 1 at the k-th step and 0 elsewhere; or 1 everywhere."""
 
     def __init__(self, everywhere=False):
-        self.everywhere, self.drawn = everywhere, 0
+        self.everywhere, self.drawn, self.xp = everywhere, 0, np
 
     def normal(self, *shape, dtype=np.float64):
-        noise = np.full(shape, float(self.everywhere), dtype)
+        noise = self.xp.full(shape, float(self.everywhere), dtype)
         for step in noise if len(shape) == 3 else noise[None]:
             self.drawn += 1
             if self.drawn + 1 < len(step):

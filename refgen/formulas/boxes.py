@@ -17,10 +17,12 @@ from __future__ import annotations
 
 import math
 from functools import cache
+from typing import Any
 
 import autograd.numpy as np
 
-from refgen.formulas.elementary import Array, log, require_last_axis
+from refgen.autodiff import array_module
+from refgen.formulas.elementary import Array, identity_like, log, require_last_axis
 
 __all__ = [
     "clean_log_prob",
@@ -80,10 +82,7 @@ def posterior_cov(x_t: Array, weights: Array, low: Array, high: Array, signal: f
     r, mu = _softmax(log_joint), _within(w, low, high)
     centred = mu - np.sum(r * mu, axis=-2, keepdims=True)
     inside = np.sum(r * var * ((high - low) / 2) ** 2, axis=-2)
-    return (
-        inside[..., None] * np.eye(x_t.shape[-1], dtype=x_t.dtype)
-        + np.swapaxes(r * centred, -1, -2) @ centred
-    )
+    return inside[..., None] * identity_like(x_t) + np.swapaxes(r * centred, -1, -2) @ centred
 
 
 def noise_shares(noise: Array, signal: float, std: float) -> tuple[Array, Array, Array]:
@@ -134,7 +133,7 @@ def _interval(away: Array, half: Array, std: Array) -> tuple[Array, Array, Array
     w_top = np.maximum(-c / width, -1)
     first = np.maximum(-1 - w_top, -root / width)  # the nodes' range, as offsets from w_top
     last = np.minimum(1 - w_top, CUT / (root + y_top) / width)
-    nodes, node_weights = _gauss_legendre(away.dtype)
+    nodes, node_weights = _gauss_legendre(array_module(away), away.dtype)
     offset = first[..., None] + (last - first)[..., None] * ((nodes + 1) / 2)
     step = h[..., None] * offset  # y - y_top
     mass = node_weights * np.exp(-step * (y_top[..., None] + step / 2))
@@ -146,12 +145,12 @@ def _interval(away: Array, half: Array, std: Array) -> tuple[Array, Array, Array
 
 
 @cache
-def _gauss_legendre(dtype: Array) -> tuple[Array, Array]:
-    """Nodes and weights on [-1, 1], in that precision."""
+def _gauss_legendre(xp: Any, dtype: Any) -> tuple[Array, Array]:
+    """Nodes and weights on [-1, 1], in that precision, as arrays of that module; moved there once."""
     from scipy.special import roots_legendre  # here, since it takes a tenth of a second to import
 
     nodes, weights = roots_legendre(NODE_COUNT)
-    return nodes.astype(dtype), weights.astype(dtype)
+    return xp.asarray(nodes, dtype=dtype), xp.asarray(weights, dtype=dtype)
 
 
 def _within(w: Array, low: Array, high: Array) -> Array:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import autograd.numpy as np
 
-from refgen.formulas.elementary import Array
+from refgen.formulas.elementary import Array, identity_like
 
 __all__ = [
     "consistency_elbo",
@@ -25,7 +25,7 @@ __all__ = [
 
 def marginals(forward: Array, x_0: int) -> list[Array]:
     """q(x_t | x_0) for t = 0..T, each (K,). forward: (T, K, K)."""
-    q = [np.eye(forward.shape[-1], dtype=forward.dtype)[x_0]]
+    q = [identity_like(forward)[x_0]]
     for table in forward:
         q.append(q[-1] @ table)
     return q

@@ -12,7 +12,9 @@ from typing import Any
 
 import autograd.numpy as np
 
-__all__ = ["exp", "expm1", "log", "log1p", "require_last_axis", "sqrt"]
+from refgen.autodiff import array_module
+
+__all__ = ["exp", "expm1", "identity_like", "log", "log1p", "require_last_axis", "sigmoid", "sqrt"]
 
 Array = Any
 
@@ -48,6 +50,20 @@ def expm1(a: Array) -> Array:
     if isinstance(a, int | float):
         return math.expm1(a) if a < 709.78 else math.inf
     return np.expm1(a)
+
+
+def sigmoid(a: Array) -> Array:
+    """1 / (1 + exp(-a)) of a number or an array of them, to full relative accuracy at both ends."""
+    if isinstance(a, int | float):
+        small = math.exp(-abs(a))
+        return (small if a < 0 else 1.0) / (1 + small)
+    small = np.exp(np.where(a < 0, a, -a))  # not -abs(a), whose derivative at 0 is 0
+    return np.where(a < 0, small, 1) / (1 + small)
+
+
+def identity_like(a: Array) -> Array:
+    """The identity matrix of a's last axis, (d, d), in a's precision and on its device."""
+    return array_module(a).eye(np.shape(a)[-1], dtype=a.dtype)
 
 
 def require_last_axis(**named: Array) -> None:

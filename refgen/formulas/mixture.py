@@ -15,7 +15,7 @@ import math
 
 import autograd.numpy as np
 
-from refgen.formulas.elementary import Array, require_last_axis
+from refgen.formulas.elementary import Array, identity_like, require_last_axis
 
 __all__ = [
     "cov",
@@ -49,7 +49,7 @@ def diffused_covs(covs: Array, signal: float, std: float) -> Array:
     Source: a linear map of independent Gaussians is Gaussian; Ho et al. 2020, eq. 4.
     """
     if np.ndim(covs) == 3:
-        return signal**2 * covs + std**2 * np.eye(np.shape(covs)[-1], dtype=covs.dtype)
+        return signal**2 * covs + std**2 * identity_like(covs)
     return signal**2 * covs + std**2
 
 
@@ -69,7 +69,7 @@ def cov(weights: Array, means: Array, covs: Array) -> Array:
     between = np.transpose(centred) @ (weights[:, None] * centred)
     if np.ndim(covs) == 3:
         return between + np.einsum("k,kij->ij", weights, covs)
-    return between + covs * np.eye(np.shape(means)[-1], dtype=means.dtype)
+    return between + covs * identity_like(means)
 
 
 def log_prob(x: Array, weights: Array, means: Array, covs: Array) -> Array:
@@ -159,7 +159,7 @@ def posterior_cov(x_t: Array, weights: Array, means: Array, covs: Array, signal:
         inside = np.reshape(r @ np.reshape(within, (-1, d * d)), (-1, d, d))
     else:
         mu = (std**2 / noisy) * means  # up to gain x_t, which all components share
-        inside = std**2 * covs / noisy * np.eye(d, dtype=points.dtype)
+        inside = std**2 * covs / noisy * identity_like(points)
     centred = mu - np.sum(r[:, :, None] * mu, axis=1, keepdims=True)
     between = np.swapaxes(r[:, :, None] * centred, 1, 2) @ centred
     return np.reshape(inside + between, (*np.shape(x_t), d))

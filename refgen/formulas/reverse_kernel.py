@@ -10,7 +10,7 @@ import math
 
 import autograd.numpy as np
 
-from refgen.formulas.elementary import Array, log, require_last_axis, sqrt
+from refgen.formulas.elementary import Array, identity_like, log, require_last_axis, sqrt
 from refgen.formulas.forward import step_mean, step_var
 from refgen.formulas.gaussian import log_prob_isotropic
 
@@ -78,14 +78,14 @@ def reverse_cov(alpha_t: Array, score_jacobian: Array) -> Array:
     Returns (..., d, d). With `posterior.mean_from_score` it makes the Gaussian closest to q(x_s | x_t) in KL.
     Source: Tweedie's second moment, Efron 2011; its mean over x_t is in Bao et al. 2022, theorem 1.
     """
-    beta_t, d = 1 - alpha_t, np.shape(score_jacobian)[-1]
-    return beta_t / alpha_t * (np.eye(d, dtype=score_jacobian.dtype) + beta_t * score_jacobian)
+    beta_t = 1 - alpha_t
+    return beta_t / alpha_t * (identity_like(score_jacobian) + beta_t * score_jacobian)
 
 
-def is_gaussian(means: Array, variances: Array, beta_t: float) -> bool:
+def is_gaussian(means: Array, variances: Array, beta_t: float) -> Array:
     r"""Whether q(x_s | x_t) is Gaussian for data from a 1-D mixture: only if the data are.   [POST-15]
 
     means, variances: (K,), the components, all with positive weight. beta_t: in (0, 1), and of no importance:
     a small one makes the step nearly Gaussian (the KL divergence falls as beta_t^3), none makes it so.
     """
-    return bool(np.all(means == means[0]) and np.all(variances == variances[0]))
+    return np.all(means == means[0]) & np.all(variances == variances[0])

@@ -7,9 +7,8 @@ SNR = signal^2 / std^2. It falls with t, and any falling log-SNR is a noise sche
 from __future__ import annotations
 
 import autograd.numpy as np
-from autograd.scipy.special import expit
 
-from refgen.formulas.elementary import Array, expm1, log
+from refgen.formulas.elementary import Array, exp, expm1, log, sigmoid
 from refgen.formulas.forward import noise_var
 
 __all__ = [
@@ -25,10 +24,6 @@ __all__ = [
     "one_minus_alpha_bar_from_log_snr",
     "snr",
 ]
-
-
-def _sigmoid(a: Array) -> Array:
-    return float(expit(a)) if isinstance(a, int | float) else expit(a)
 
 
 def snr(alpha_bar: Array) -> Array:
@@ -60,7 +55,7 @@ def alpha_bar_from_log_snr(log_snr: Array) -> Array:
     Source: Kingma et al. 2021, section 3.2; Luo 2022, 'Learning Diffusion Noise Parameters';
     Kim, 'Diffusion Model'.
     """
-    return _sigmoid(log_snr)
+    return sigmoid(log_snr)
 
 
 def one_minus_alpha_bar_from_log_snr(log_snr: Array) -> Array:
@@ -69,7 +64,7 @@ def one_minus_alpha_bar_from_log_snr(log_snr: Array) -> Array:
     log_snr: any real; up to 700, where 1 - alpha_bar is 1e-304.
     Source: Luo 2022, 'Learning Diffusion Noise Parameters'; Kim, 'Diffusion Model'.
     """
-    return _sigmoid(-log_snr)
+    return sigmoid(-log_snr)
 
 
 def log_alpha_bar_from_log_snr(log_snr: Array) -> Array:
@@ -105,14 +100,14 @@ def denoising_weight(alpha_t: Array, alpha_bar_s: Array) -> Array:
     return alpha_bar_s * (1 - alpha_t) / (2 * (1 - alpha_bar_s) * noise_var(alpha_t, alpha_bar_s))
 
 
-def is_schedule(log_snr: Array) -> bool:
+def is_schedule(log_snr: Array) -> Array:
     r"""Whether log-SNRs at t = 1..T are those of a noise schedule: they must fall.      [SNR-3, SNR-4]
 
     A learned :math:`\mathrm{SNR}(t)=e^{-\omega(t)}` needs an increasing omega, or some step has
     :math:`\alpha_t=\bar\alpha_t/\bar\alpha_s\ge1` and no variance. log_snr: (T,).
     Source: Kingma et al. 2021 (a monotone network); Kim, 'Diffusion Model', corrected.
     """
-    return bool(np.all(log_snr[1:] < log_snr[:-1]))
+    return np.all(log_snr[1:] < log_snr[:-1])
 
 
 def diffusion_loss(log_snr: Array, square_error: Array) -> Array:
@@ -150,5 +145,5 @@ def gaussian_loss_limit(log_snr_high: Array, log_snr_low: Array, data_var: Array
 
     log_snr_high, log_snr_low: numbers, its two ends. data_var: (d,), as in `gaussian_square_error`.
     """
-    high, low = (np.log1p(np.exp(end) * data_var) for end in (log_snr_high, log_snr_low))
+    high, low = (np.log1p(exp(end) * data_var) for end in (log_snr_high, log_snr_low))
     return 0.5 * np.sum(high - low)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import autograd.numpy as np
 
-from refgen.formulas.elementary import Array, require_last_axis
+from refgen.formulas.elementary import Array, identity_like, require_last_axis
 
 __all__ = ["cov_from_hessian", "cov_from_jacobian", "denoised", "mean_square_error", "posterior_mean"]
 
@@ -48,7 +48,7 @@ def cov_from_hessian(hessian: Array, signal: Array, std: Array) -> Array:
     Source: Efron 2011; Bao et al. 2022 (Analytic-DPM).
     """
     require_square(hessian=hessian)
-    return (std / signal) ** 2 * (np.eye(np.shape(hessian)[-1], dtype=hessian.dtype) + std**2 * hessian)
+    return (std / signal) ** 2 * (identity_like(hessian) + std**2 * hessian)
 
 
 def cov_from_jacobian(jacobian: Array, signal: Array, std: Array) -> Array:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from refgen.cards import card as cards
 from refgen.cards import judge, plain, verify
-from refgen.cards.judge import in_precision
+from refgen.cards.inject import in_precision
 from refgen.cards.load import load_cards
 from refgen.sources import FIELD
 

@@ -89,10 +89,10 @@ def test_gradients():
 @pytest.mark.parametrize("T", [1, 2, 5])
 def test_a_schedule_falls_strictly(T):
     falling = np.linspace(3.0, -3.0, T)
-    assert snr.is_schedule(falling) is True
+    assert bool(snr.is_schedule(falling)) is True
     if T > 1:
         for wrong in (falling[::-1], np.zeros(T), np.where(np.arange(T) == T - 1, 9.0, falling)):
-            assert snr.is_schedule(wrong) is False
+            assert bool(snr.is_schedule(wrong)) is False
 
 
 def test_diffusion_loss_against_fifty_digits_and_its_shapes():
