@@ -6,6 +6,7 @@ An exact distribution and a trained network are both denoisers, so every sampler
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any
 
@@ -20,16 +21,16 @@ Array = Any
 TARGETS = ("eps", "x_0", "score", "v")
 
 
-class Denoiser:
+class Denoiser(ABC):
     """The interface. A subclass writes `eps`; the other three follow by the parametrisation formulas.
 
     All take x: (n, d) and the level (signal, std): Python floats, or arrays (n, 1) for a level a point, both
-    above 0. All return (n, d) in x's dtype.
+    above 0. All return (n, d) in x's dtype, where x is.
     """
 
+    @abstractmethod
     def eps(self, x: Array, signal: Array, std: Array) -> Array:
         """E[eps | x_t = x]."""
-        raise NotImplementedError
 
     def x_0(self, x: Array, signal: Array, std: Array) -> Array:
         """E[x_0 | x_t = x]."""
@@ -48,14 +49,14 @@ class ExactDenoiser(Denoiser):
     """The best denoiser there is, from the exact law of the data.
 
     Nothing is divided by a small signal or std: x_0 is the law's posterior mean, the score that of the
-    diffused law, eps comes from the score and v from eps and x_0. One level a call (signal, std: floats).
+    diffused law, eps comes from the score and v from eps and x_0.
     """
 
     def __init__(self, distribution: Distribution):
         self.distribution = distribution
 
     def score(self, x: Array, signal: Array, std: Array) -> Array:
-        return self.distribution.diffused(signal, std).score(x)
+        return self.distribution.noisy_score(x, signal, std)
 
     def eps(self, x: Array, signal: Array, std: Array) -> Array:
         return parametrisation.eps_from_score(self.score(x, signal, std), std)

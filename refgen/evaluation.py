@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from refgen.backend import Stream
+from refgen.backend import Stream, to_host
 from refgen.denoisers import ExactDenoiser
 from refgen.distributions.base import Distribution
 from refgen.metrics import directions, mode_weights, sampling_floor, score_error, sliced_wasserstein
@@ -32,7 +32,7 @@ def control_terms(model: Any, law: Distribution, n: int) -> int:
 
 def evaluate(
     model: Any,
-    params: np.ndarray,
+    params: Any,
     law: Distribution,
     rng: Stream,
     *,
@@ -44,6 +44,7 @@ def evaluate(
 ) -> dict[str, Any]:
     """Compare a trained diffusion model with the exact law of its (standardised) data; plain JSON.
 
+    The work is done where params are, which must be where rng draws.
     n: points in each sample. control: also run the sampler with the exact denoiser, which leaves the
     sampler's own error alone; None: unless it has more than 3e10 terms (`control_terms`). density: also the
     bound on the negative log-likelihood, minus the entropy. say: is told each stage as it begins.
@@ -69,13 +70,13 @@ def evaluate(
     report["floor"] = {"max": floor.max, "mean": floor.mean}
     fresh = law.sample(rng.spawn("fresh"), n)
 
-    def distance(points: np.ndarray, bound: float) -> dict[str, float]:
+    def distance(points: Any, bound: float) -> dict[str, float]:
         value = sliced_wasserstein(fresh, points, lines)
         return {"distance": value, "times_floor": value / floor.max, "bound": bound}
 
     say("samples of the model")
     data = law.sample(rng.spawn("variance"), 2000)  # for a variance that is estimated
-    points = model.sample(params, n, rng.spawn("samples"), x_0=data)
+    points = to_host(model.sample(params, n, rng.spawn("samples"), x_0=data))
     if not np.all(np.isfinite(points)):
         raise ValueError("the model's samples are not finite; it was not trained, or diverged")
     report["samples"] = distance(points, MODEL_BOUND)
@@ -109,13 +110,14 @@ def evaluate(
     return report
 
 
-def _likelihood(law: Distribution, points: np.ndarray, log_prob: np.ndarray) -> dict[str, float | None]:
+def _likelihood(law: Distribution, points: Any, log_prob: Any) -> dict[str, float | None]:
     """The bound on the negative log-likelihood of exact points, and how far above the entropy it lies."""
+    log_prob = to_host(log_prob)
     if law.entropy == -np.inf:  # a law of points has no density: there is no floor
         error = float(np.std(log_prob) / np.sqrt(len(points)))
         return {"bound": float(-np.mean(log_prob)), "entropy": None, "gap": None, "standard_error": error}
     # Entropy is minus the mean exact log-density: the difference point by point varies far less.
-    gap = law.log_prob(points) - log_prob
+    gap = to_host(law.log_prob(points)) - log_prob
     mean, error = float(np.mean(gap)), float(np.std(gap) / np.sqrt(len(points)))
     return {"bound": law.entropy + mean, "entropy": law.entropy, "gap": mean, "standard_error": error}
 

@@ -2,6 +2,9 @@
 
 A distance of samples is for tables and pictures; evidence for a formula comes from exact quantities. Each
 number here has a floor or a null: what exact samples themselves would score.
+
+Points may be on any device. Distances are computed on the host, where points are moved at the door; errors of
+a denoiser where its points are. Results are host numbers.
 """
 
 from __future__ import annotations
@@ -10,7 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from refgen.backend import Stream
+from refgen.backend import Stream, to_host
 from refgen.denoisers import Denoiser
 from refgen.distributions.base import Distribution
 
@@ -45,10 +48,10 @@ class ModeWeights(NamedTuple):
 
 
 def directions(dim: int, n: int, rng: Stream) -> np.ndarray:
-    """n directions drawn uniformly from the unit sphere, as the columns of (dim, n)."""
+    """n directions drawn uniformly from the unit sphere, as the columns of (dim, n), on the host."""
     if dim < 1 or n < 1:
         raise ValueError(f"dim is {dim}, n is {n}; both must be >= 1")
-    drawn = rng.normal(n, dim).T
+    drawn = to_host(rng.normal(n, dim)).T
     return drawn / np.linalg.norm(drawn, axis=0)
 
 
@@ -62,7 +65,7 @@ def sliced_wasserstein(x: Array, y: Array, directions: np.ndarray) -> float:
     computed in float32 about the mean of x. directions: (d, m), unit columns, see `directions`.
     Raises ValueError where the shapes differ. Source: Bonneel et al. 2015.
     """
-    x, y = np.asarray(x), np.asarray(y)
+    x, y, directions = to_host(x), to_host(y), to_host(directions)
     if x.ndim != 2 or x.shape != y.shape or len(x) == 0:
         raise ValueError(f"x has shape {x.shape}, y {y.shape}; both must be (n, d) with equal n >= 1 and d")
     if directions.ndim != 2 or len(directions) != x.shape[1]:
@@ -103,7 +106,7 @@ def mode_weights(samples: Array, means: Array, weights: Array) -> ModeWeights:
     samples: (n, d). means: (K, d). weights: (K,), sum 1. Raises ValueError for other shapes and for points
     that are not finite, which have no nearest mode. A mode of weight 0 or 1 has z = 0 or infinity.
     """
-    samples, means, weights = np.asarray(samples), np.asarray(means), np.asarray(weights, dtype=np.float64)
+    samples, means, weights = to_host(samples), to_host(means), to_host(weights).astype(np.float64)
     if samples.ndim != 2 or means.ndim != 2 or samples.shape[1] != means.shape[1] or len(samples) == 0:
         raise ValueError(f"samples has shape {samples.shape}, means {means.shape}; need (n, d) and (K, d)")
     if weights.shape != means.shape[:1] or np.any(weights < 0) or abs(weights.sum() - 1) > 1e-6:
@@ -130,8 +133,8 @@ def score_error(
 
     .. math:: \sqrt{\mathbb E_{q_t}\lVert\hat s(x_t)-s(x_t)\rVert^2\ /\ \mathbb E_{q_t}\lVert s(x_t)\rVert^2}
 
-    with n points x_t drawn from the exact law q_t of signal x_0 + std eps. 0 is exact, 1 is no better than a
-    score of zero.
+    with n points x_t drawn from the exact law q_t of signal x_0 + std eps, where rng draws. 0 is exact, 1 is
+    no better than a score of zero.
     """
     law = distribution.diffused(signal, std)
     x_t = law.sample(rng, n)

@@ -156,8 +156,8 @@ def test_score_error_is_weighted_by_the_exact_diffused_density():
     var_t = signal**2 * 4 + std**2
 
     class Shifted(Denoiser):
-        def score(self, x, signal, std):
-            return -x / var_t + 0.3
+        def eps(self, x, signal, std):
+            return std * (x / var_t - 0.3)
 
     error = score_error(Shifted(), law, signal, std, Stream(1), 40_000)
     assert error == pytest.approx(np.sqrt(0.09 * var_t), rel=5 / np.sqrt(4 * 40_000))

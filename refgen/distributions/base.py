@@ -14,9 +14,10 @@ from functools import cached_property
 from typing import Any
 
 import autograd.numpy as np
+import numpy as onp
 from numpy import ndarray
 
-from refgen.backend import Stream
+from refgen.backend import Stream, array_module, to_host
 from refgen.distributions.doors import check_level
 
 __all__ = ["Distribution"]
@@ -26,19 +27,35 @@ __all__ = ["Distribution"]
 np.empty(2**22 - 2**13)
 
 EXACT_IN_FLOAT32 = 8  # in more dimensions float32 squared distances lose too many digits
+ON_DEVICE = 64  # a GPU works on pieces so many times larger: it has the memory, and each call has its price
 
 
 class Distribution(ABC):
     """A law on R^d whose density, score and denoiser are known exactly at every noise level.
 
     Attributes: dim, the d; mean (d,); cov (d, d); entropy, in nats; modes, the pair of means (K, d) and
-    weights (K,) of well separated modes, or None. Objects never change, and their arrays are float64.
+    weights (K,) of well separated modes, or None. Objects never change, and their arrays are float64 on the
+    host.
 
-    Methods take points x of shape (..., d), float64 or float32, and answer in the same precision. They raise
-    ValueError for another last axis, and where the law has no density or no score.
+    Methods take points x of shape (..., d), float64 or float32, on any device, and answer in the same
+    precision and there. They raise ValueError for another last axis, and where the law has no density or no
+    score. Samples lie where the stream's numbers do.
     """
 
     dim: int
+
+    @cached_property
+    def _copies(self) -> dict[tuple[str, Any, Any], Any]:
+        return {}
+
+    def _like(self, x: Any, *names: str) -> tuple[Any, ...]:
+        """The arrays of those names in the precision of x and where x is, each copied there once."""
+        xp, found = array_module(x), []
+        for key in ((name, xp, x.dtype) for name in names):
+            if key not in self._copies:
+                self._copies[key] = xp.asarray(getattr(self, key[0]).astype(x.dtype, copy=False))
+            found.append(self._copies[key])
+        return tuple(found)
 
     @property
     @abstractmethod
@@ -57,7 +74,7 @@ class Distribution(ABC):
 
     @abstractmethod
     def sample(self, rng: Stream, n: int) -> ndarray:
-        """n independent points, (n, d) float64, drawn from rng alone. Raises ValueError for n < 0."""
+        """n independent points, (n, d) float64, drawn from rng alone, on its device. n: >= 0 (ValueError)."""
 
     @abstractmethod
     def diffused(self, signal: float, std: float) -> Distribution:
@@ -100,11 +117,21 @@ class Distribution(ABC):
         """Gradient of the log-density at x (..., d), as (..., d)."""
         return self._each(self._score, x)
 
+    def noisy_score(self, x_t: Any, signal: Any, std: Any) -> ndarray:
+        """Score at x_t of the law of signal x_0 + std eps, that of `diffused`, which is not built. [FWD-11]
+
+        Arguments as for `posterior_mean`.
+        """
+        return self._at_levels(self._noisy_score, self._score_without_noise, x_t, signal, std)
+
+    def _score_without_noise(self, x: ndarray, signal: float) -> ndarray:
+        return self.diffused(signal, 0.0)._score(x)
+
     def posterior_mean(self, x_t: Any, signal: Any, std: Any) -> ndarray:
         """E[x_0 | x_t], the exact denoiser, for this law as that of x_0.          [FWD-11, TWE-2]
 
         x_t: (..., d). signal, std: numbers >= 0, not both 0; or arrays broadcastable against (n, 1), where
-        x_t is (n, d). At std 0 it is x_t / signal. Returns the shape of x_t.
+        x_t is (n, d), which are read on the host. At std 0 it is x_t / signal. Returns the shape of x_t.
         """
         return self._at_levels(self._posterior_mean, lambda x, signal: x / signal, x_t, signal, std)
 
@@ -112,7 +139,7 @@ class Distribution(ABC):
         """Cov[x_0 | x_t], (..., d, d); arguments as for `posterior_mean`. Zero at std 0.  [TWE-4]"""
         return self._at_levels(
             self._posterior_cov,
-            lambda x, signal: np.zeros((*x.shape, self.dim), x.dtype),
+            lambda x, signal: array_module(x).zeros((*x.shape, self.dim), x.dtype),
             x_t,
             signal,
             std,
@@ -135,6 +162,9 @@ class Distribution(ABC):
 
     @abstractmethod
     def _score(self, x: ndarray) -> ndarray: ...
+
+    @abstractmethod
+    def _noisy_score(self, x_t: ndarray, signal: float, std: float) -> ndarray: ...
 
     @abstractmethod
     def _posterior_mean(self, x_t: ndarray, signal: float, std: float) -> ndarray: ...
@@ -160,6 +190,8 @@ class Distribution(ABC):
         if narrow and self.dim > EXACT_IN_FLOAT32:
             points = points.astype(np.float64)
         rows = self._rows_of_cov if cov else self._rows
+        if array_module(x) is not onp:
+            rows *= ON_DEVICE
         pieces = [function(points[i : i + rows]) for i in range(0, max(len(points), 1), rows)]
         result = pieces[0] if len(pieces) == 1 else np.concatenate(pieces)
         result = result.astype(np.float32) if narrow else result
@@ -182,15 +214,17 @@ class Distribution(ABC):
             )
         if len(x_t) == 0:
             return self._each(lambda x: clean(x, 1.0), x_t, cov)
-        levels = np.stack([np.broadcast_to(a, (len(x_t), 1))[:, 0] for a in (signal, std)], axis=1)
-        distinct, which = np.unique(levels, axis=0, return_inverse=True)
-        order = np.argsort(which, kind="stable")
-        groups = np.split(order, np.cumsum(np.bincount(which, minlength=len(distinct)))[:-1])
+        columns = [onp.broadcast_to(to_host(a), (len(x_t), 1))[:, 0] for a in (signal, std)]
+        distinct, which = onp.unique(onp.stack(columns, axis=1), axis=0, return_inverse=True)
+        order = onp.argsort(which, kind="stable")
+        ends = onp.cumsum(onp.bincount(which, minlength=len(distinct))).tolist()
+        xp = array_module(x_t)
+        x_t = x_t[xp.asarray(order)]
         parts = [
-            self._at_levels(noisy, clean, x_t[rows], distinct[i, 0], distinct[i, 1], cov)
-            for i, rows in enumerate(groups)
+            self._at_levels(noisy, clean, x_t[start:end], *level, cov)
+            for level, start, end in zip(distinct.tolist(), [0, *ends], ends, strict=False)
         ]
-        return np.concatenate(parts)[np.argsort(order)]
+        return np.concatenate(parts)[xp.asarray(onp.argsort(order))]
 
     def _checked(self, x: Any) -> Any:
         if not hasattr(x, "dtype"):

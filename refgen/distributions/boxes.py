@@ -21,6 +21,7 @@ from refgen.formulas import boxes
 
 __all__ = ["Boxes", "checkerboard"]
 
+BOXES = ("weights", "low", "high")
 CACHE = 2**17
 
 
@@ -76,13 +77,20 @@ class Boxes(Distribution):
 
     def sample(self, rng: Stream, n: int) -> np.ndarray:
         n = check_count(n)
-        ends = np.cumsum(self.weights)
-        which = np.searchsorted(ends / ends[-1], rng.uniform(n), side="right")
-        low, high = self.low[which], self.high[which]
+        uniform = rng.uniform(n)
+        ends, low, high, noise = self._like(uniform, "_ends", "low", "high", "noise")
+        which = np.searchsorted(ends, uniform, side="right")
+        low, high = low[which], high[which]
         points = low + (high - low) * rng.uniform(n, self.dim)
         if not self.noisy:
             return np.minimum(points, np.nextafter(high, low))  # a box does not have its upper edges
-        return points + self.noise * rng.normal(n, self.dim)
+        return points + noise * rng.normal(n, self.dim)
+
+    @cached_property
+    def _ends(self) -> np.ndarray:
+        """Where each box's share of [0, 1) ends, (K,)."""
+        ends = np.cumsum(self.weights)
+        return ends / ends[-1]
 
     def diffused(self, signal: float, std: float) -> Boxes:
         signal, std = check_level(signal, std)
@@ -99,27 +107,35 @@ class Boxes(Distribution):
 
     def _log_prob(self, x: np.ndarray) -> np.ndarray:
         if not self.noisy:
-            return boxes.clean_log_prob(x, self.weights, self.low, self.high)
-        return boxes.log_prob(x, self.weights, self.low, self.high, 1.0, self.noise)
+            return boxes.clean_log_prob(x, *self._like(x, *BOXES))
+        *parameters, noise = self._like(x, *BOXES, "noise")
+        return boxes.log_prob(x, *parameters, 1.0, noise)
 
     def _score(self, x: np.ndarray) -> np.ndarray:
         if self.noisy:
-            return boxes.score(x, self.weights, self.low, self.high, 1.0, self.noise)
-        inside = np.all((self.low < x[:, None]) & (x[:, None] < self.high), axis=-1).any(axis=-1)
+            return self._noisy_score(x, 1.0, 0.0)
+        low, high = self._like(x, "low", "high")
+        inside = np.all((low < x[:, None]) & (x[:, None] < high), axis=-1).any(axis=-1)
         if not np.all(inside):
-            where = x[np.argmin(inside)].tolist()
+            where = x[int(np.argmin(inside))].tolist()
             raise ValueError(f"at std 0 a box has a score only inside, and {where} is on an edge or outside")
         return np.zeros_like(x)
 
+    def _noisy_score(self, x_t: np.ndarray, signal: float, std: float) -> np.ndarray:
+        *parameters, noise = self._like(x_t, *BOXES, "noise")
+        return boxes.score(x_t, *parameters, signal, boxes.noise_shares(noise, signal, std)[0])
+
     def _posterior_mean(self, x_t: np.ndarray, signal: float, std: float) -> np.ndarray:
         """x_0 is a point u of a box plus noise: given u and x_t a Gaussian, of mean keep u + gain x_t."""
-        total, gain, keep = boxes.noise_shares(self.noise, signal, std)
-        return keep * boxes.posterior_mean(x_t, self.weights, self.low, self.high, signal, total) + gain * x_t
+        *parameters, noise = self._like(x_t, *BOXES, "noise")
+        total, gain, keep = boxes.noise_shares(noise, signal, std)
+        return keep * boxes.posterior_mean(x_t, *parameters, signal, total) + gain * x_t
 
     def _posterior_cov(self, x_t: np.ndarray, signal: float, std: float) -> np.ndarray:
-        total, _, keep = boxes.noise_shares(self.noise, signal, std)
-        cov = boxes.posterior_cov(x_t, self.weights, self.low, self.high, signal, total)
-        return keep[:, None] * cov * keep + np.diag(keep * self.noise**2)
+        *parameters, noise = self._like(x_t, *BOXES, "noise")
+        total, _, keep = boxes.noise_shares(noise, signal, std)
+        cov = boxes.posterior_cov(x_t, *parameters, signal, total)
+        return keep[:, None] * cov * keep + np.diag(keep * noise**2)
 
     @property
     def _rows(self) -> int:

@@ -23,8 +23,7 @@ from refgen.formulas import mixture
 
 __all__ = ["GaussianMixture", "grid", "ring", "two_gaussians"]
 
-Parameters = tuple[np.ndarray, np.ndarray, np.ndarray]
-
+PARAMETERS = ("weights", "means", "covs")
 CACHE = 2**17  # numbers that fit beside each other in a core's cache
 SEPARATED = 6.0  # means this many standard deviations apart are modes of their own
 
@@ -48,7 +47,6 @@ class GaussianMixture(Distribution):
         self.weights = checked_weights(weights, count)
         for array in (self.means, self.covs, self.weights):
             array.setflags(write=False)
-        self._by_dtype: dict[Any, Parameters] = {}
 
     def __repr__(self) -> str:
         kind = "full covariances" if self.covs.ndim == 3 else "shared variance"
@@ -81,19 +79,31 @@ class GaussianMixture(Distribution):
 
     def sample(self, rng: Stream, n: int) -> np.ndarray:
         n = check_count(n)
-        ends = np.cumsum(self.weights)
-        which = np.searchsorted(ends / ends[-1], rng.uniform(n), side="right")
+        uniform = rng.uniform(n)
+        means, ends, roots = self._like(uniform, "means", "_ends", "_roots")
+        which = np.searchsorted(ends, uniform, side="right")
+        points = means[which]
         if not self._has_density:
-            return self.means[which]
+            return points
         noise = rng.normal(n, self.dim)
-        if self.covs.ndim == 3:
-            for k, root in enumerate(np.linalg.cholesky(self.covs)):
-                rows = which == k
-                noise[rows] = noise[rows] @ root.T
-        else:
-            noise *= np.sqrt(self.covs)
-        noise += self.means[which]
-        return noise
+        if self.covs.ndim < 3:
+            noise *= roots
+            points += noise
+            return points
+        for j in range(self.dim):  # by columns of the triangular roots: a matrix for each point is too much
+            points[:, j:] += roots[:, j:, j][which] * noise[:, j : j + 1]
+        return points
+
+    @cached_property
+    def _ends(self) -> np.ndarray:
+        """Where each component's share of [0, 1) ends, (K,)."""
+        ends = np.cumsum(self.weights)
+        return ends / ends[-1]
+
+    @cached_property
+    def _roots(self) -> np.ndarray:
+        """Triangular roots of full covariances, or the shared standard deviations."""
+        return np.linalg.cholesky(self.covs) if self.covs.ndim == 3 else np.sqrt(self.covs)
 
     def diffused(self, signal: float, std: float) -> GaussianMixture:
         signal, std = check_level(signal, std)
@@ -111,16 +121,29 @@ class GaussianMixture(Distribution):
         return entropy.of_mixture(self)
 
     def _log_prob(self, x: np.ndarray) -> np.ndarray:
-        return mixture.log_prob(x, *self._parameters(x, density=True))
+        self._require_density()
+        return mixture.log_prob(x, *self._like(x, *PARAMETERS))
 
     def _score(self, x: np.ndarray) -> np.ndarray:
-        return mixture.score(x, *self._parameters(x, density=True))
+        self._require_density()
+        return mixture.score(x, *self._like(x, *PARAMETERS))
+
+    def _noisy_score(self, x_t: np.ndarray, signal: float, std: float) -> np.ndarray:
+        weights, means, covs = self._like(x_t, *PARAMETERS)
+        covs = mixture.diffused_covs(covs, signal, std)
+        return mixture.score(x_t, weights, mixture.diffused_means(means, signal), covs)
 
     def _posterior_mean(self, x_t: np.ndarray, signal: float, std: float) -> np.ndarray:
-        return mixture.posterior_mean(x_t, *self._parameters(x_t), signal, std)
+        return mixture.posterior_mean(x_t, *self._like(x_t, *PARAMETERS), signal, std)
 
     def _posterior_cov(self, x_t: np.ndarray, signal: float, std: float) -> np.ndarray:
-        return mixture.posterior_cov(x_t, *self._parameters(x_t), signal, std)
+        return mixture.posterior_cov(x_t, *self._like(x_t, *PARAMETERS), signal, std)
+
+    def _require_density(self) -> None:
+        if not self._has_density:
+            raise ValueError(
+                "a law of points has no density and no score at std 0; ask diffused(signal, std)"
+            )
 
     @property
     def _has_density(self) -> bool:
@@ -135,17 +158,6 @@ class GaussianMixture(Distribution):
     @property
     def _rows_of_cov(self) -> int:
         return max(1, (8 * CACHE if self.covs.ndim == 3 else CACHE) // self.means.size)
-
-    def _parameters(self, x: np.ndarray, density: bool = False) -> Parameters:
-        """weights, means and covs in the precision of x."""
-        if density and not self._has_density:
-            raise ValueError(
-                "a law of points has no density and no score at std 0; ask diffused(signal, std)"
-            )
-        if x.dtype not in self._by_dtype:
-            weights, means, covs = (a.astype(x.dtype) for a in (self.weights, self.means, self.covs))
-            self._by_dtype[x.dtype] = weights, means, covs
-        return self._by_dtype[x.dtype]
 
 
 def two_gaussians() -> GaussianMixture:

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from refgen.backend import Stream
+from refgen.backend import Stream, to_host
 from refgen.denoisers import Denoiser
 from refgen.formulas.elementary import sqrt
 from refgen.formulas.forward import diffuse
@@ -74,9 +74,9 @@ def ancestral(
     """x_0, (n, d), from the noise x_T, (n, d), in T steps; T calls of the denoiser.
 
     denoiser: asked for x_0 at each level of `schedule` (see `Schedule.respaced` for fewer steps). rng: gives
-    the noise, in x_T's dtype, which is the result's. variance: see `step_variances`. trajectory: a dict
-    whose keys are the times to keep, `dict.fromkeys([1000, 500, 0])`; its values become x_t.
-    Raises ValueError for a variance or a kept time that is not there.
+    the noise, in x_T's dtype and where x_T is, as the result will be. variance: see `step_variances`.
+    trajectory: a dict whose keys are the times to keep, `dict.fromkeys([1000, 500, 0])`; its values become
+    x_t. Raises ValueError for a variance or a kept time that is not there.
     """
     kept = {} if trajectory is None else trajectory
     for t in kept:
@@ -109,13 +109,15 @@ def optimal_variances(denoiser: Denoiser, schedule: Schedule, x_0: Array, rng: S
     clipped to the bounds for data of x_0's variance: few steps or few points could make it negative. Costs T
     calls of the denoiser. Source: Bao et al. 2022 (Analytic-DPM).
     """
-    data_var = float(np.mean(np.var(x_0, axis=0)))
-    best = np.zeros(schedule.T + 1)
+    squares = []
     for t in range(1, schedule.T + 1):
-        alpha_t, alpha_bar_s = float(schedule.alpha[t]), float(schedule.alpha_bar[t - 1])
         signal, std = schedule.level(t)
         x_t = diffuse(x_0, rng.normal(*x_0.shape, dtype=x_0.dtype), signal, std)
-        score = denoiser.score(x_t, signal, std)
+        squares.append(np.mean(denoiser.score(x_t, signal, std) ** 2))
+    data_var = float(np.mean(np.var(x_0, axis=0)))
+    best = np.zeros(schedule.T + 1)
+    for t, square in enumerate(to_host(np.stack(squares)).tolist(), 1):  # read once, not in each step
+        alpha_t, alpha_bar_s = float(schedule.alpha[t]), float(schedule.alpha_bar[t - 1])
         lower, upper = optimal_var_bounds(alpha_t, alpha_bar_s, data_var)
-        best[t] = min(max(optimal_var(alpha_t, float(np.mean(score**2))), lower), upper)
+        best[t] = min(max(optimal_var(alpha_t, square), lower), upper)
     return best

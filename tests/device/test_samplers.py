@@ -1,0 +1,118 @@
+"""Every sampler, walked by its registry, on exact and learned denoisers: as on the host, without transfers."""
+
+import numpy as np
+import pytest
+
+from refgen import samplers
+from refgen.backend import CPU, Stream
+from refgen.denoisers import ExactDenoiser, LearnedDenoiser
+from refgen.distributions import NAMES, Boxes, Empirical, GaussianMixture, named
+from refgen.models.ddpm import DDPM
+from refgen.samplers.ancestral import optimal_variances, step_variances
+from refgen.schedules import linear
+from tests.device import DEVICES, DOUBLE, IDS, counting, same
+
+SCHEDULE = linear(1000).respaced(12)
+MODEL = DDPM(T=1000, hidden=16, layers=2, features=8)
+LAWS = {name: named(name) for name in NAMES} | {
+    "empirical": Empirical(Stream(0).normal(30, 2)),
+    "full": GaussianMixture([[0.0, 1.0], [2.0, 0.0]], [np.eye(2), [[0.5, 0.2], [0.2, 0.4]]], [1, 2]),
+    "noisy boxes": Boxes([[0.0, 0.0], [2.0, 2.0]], [[1.0, 1.0], [3.0, 3.0]], noise=0.3),
+}
+
+
+class ByEps(ExactDenoiser):
+    """The exact denoiser asked by way of its score, the other entry to an exact law."""
+
+    def x_0(self, x, signal, std):
+        return super(ExactDenoiser, self).x_0(x, signal, std)
+
+
+def exact(law):
+    return lambda xp: ExactDenoiser(law)
+
+
+def learned(xp):
+    """A network with random weights, also in its last layer, which `init` leaves at zero."""
+    params = xp.asarray(0.3 * Stream(1).normal(MODEL.init(Stream(1)).size, dtype=np.float32))
+    return MODEL.denoiser(params)
+
+
+def by_target(target):
+    """A network for another target, as a formula of the level."""
+    return lambda xp: LearnedDenoiser(lambda x, log_snr: 0.5 * x / (1 + abs(log_snr)), target)
+
+
+DENOISERS = {
+    **{name: exact(law) for name, law in LAWS.items()},
+    **{f"{name} by eps": lambda xp, law=law: ByEps(law) for name, law in LAWS.items() if name not in NAMES},
+    "network": learned,
+    **{f"network for {target}": by_target(target) for target in ("x_0", "score", "v")},
+}
+
+
+def run(sampler, make, device, schedule=SCHEDULE, dtype=np.float32, **options):
+    rng = Stream(2, device=device)
+    x_T = rng.normal(9, 2, dtype=dtype)
+    return samplers.named(sampler)(make(device.xp), schedule, x_T, rng, **options)
+
+
+@pytest.mark.parametrize("make", DENOISERS.values(), ids=list(DENOISERS))
+@pytest.mark.parametrize("sampler", samplers.NAMES)
+@pytest.mark.parametrize("device", DEVICES, ids=IDS)
+def test_points_are_as_on_the_host(sampler, make, device):
+    points = run(sampler, make, device)
+    assert type(points) is device.xp.ndarray
+    assert points.dtype == np.float32
+    same(run(sampler, make, CPU), points, rtol=1e-3)
+
+
+@pytest.mark.parametrize("make", DENOISERS.values(), ids=list(DENOISERS))
+@pytest.mark.parametrize("sampler", samplers.NAMES)
+def test_the_loop_moves_nothing_but_the_stream_s_blocks(sampler, make):
+    rng, denoiser = Stream(3, device=DOUBLE), make(DOUBLE.xp)
+    x_T = rng.normal(9, 2, dtype=np.float32)
+    walk = samplers.named(sampler)
+    walk(denoiser, SCHEDULE.respaced(2), x_T, rng)  # parameters, nodes and the like are moved once
+    for steps in (3, 12):
+        with counting() as count:
+            walk(denoiser, SCHEDULE.respaced(steps), x_T, rng)
+        assert count.transfers == 0
+        assert count.blocks == 0
+
+
+def test_a_denoiser_that_moves_is_counted():
+    def moving(x, log_snr):
+        return DOUBLE.xp.asarray(0.1 * x.get())
+
+    with counting() as count:
+        run("ancestral", lambda xp: LearnedDenoiser(moving), DOUBLE)
+    assert count.transfers == 2 * 12
+    assert count.blocks == 1
+
+
+@pytest.mark.parametrize("device", DEVICES, ids=IDS)
+def test_kept_times_and_other_variances_are_as_on_the_host(device):
+    for variance in ("large", step_variances(SCHEDULE, "small") / 2):
+        kept = [dict.fromkeys([12, 5, 1, 0]) for _ in range(2)]
+        results = [
+            run("ancestral", learned, where, variance=variance, trajectory=times)
+            for where, times in zip((CPU, device), kept, strict=True)
+        ]
+        same(*results, rtol=1e-3)
+        same(*kept, rtol=1e-3)
+
+
+@pytest.mark.parametrize("device", DEVICES, ids=IDS)
+def test_optimal_variances_are_as_on_the_host_and_read_the_device_once(device):
+    law = LAWS["full"]
+    data = law.sample(Stream(4), 50).astype(np.float32)
+    denoiser = ExactDenoiser(law)
+    expected = optimal_variances(denoiser, SCHEDULE, data, Stream(5))
+    x_0 = device.xp.asarray(data)
+    optimal_variances(denoiser, SCHEDULE, x_0, Stream(5, device=device))
+    with counting() as count:
+        found = optimal_variances(denoiser, SCHEDULE, x_0, Stream(5, device=device))
+    same(expected, found, rtol=1e-3)
+    assert type(found) is np.ndarray
+    assert count.transfers == (2 if device is DOUBLE else 0)  # the errors of all steps, the data's variance
