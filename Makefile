@@ -1,14 +1,15 @@
 # make demo   set up, verify every equation, train a small DDPM, sample it, and say what to open
 # make test   set up, then ruff, mypy and the test suite
 # make figures  draw the gallery again
-# make bench  speed side by side with PyTorch (installs it; run by hand)
+# make bench  speed beside PyTorch, JAX and the bare matrix products (installs them; run by hand)
+# make gpu    on a machine with a GPU: the tests, the cards and the benchmark there, into docs/gpu.md
 
 PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 export OPENBLAS_NUM_THREADS ?= 1
 
-.PHONY: demo test bench figures clean
+.PHONY: demo test bench gpu figures clean
 
 demo: $(VENV)/installed
 	$(BIN)/refgen demo
@@ -20,8 +21,11 @@ test: $(VENV)/installed-dev
 	$(BIN)/python -m pytest
 
 bench: $(VENV)/installed-dev
-	$(BIN)/pip install --quiet -e '.[bench]'
-	$(BIN)/python benchmarks/ddpm.py
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[bench]'
+	$(BIN)/python benchmarks/all.py --docs docs/performance.md
+
+gpu:
+	tools/gpu.sh
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
