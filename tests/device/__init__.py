@@ -62,7 +62,7 @@ def _transfers() -> int:
 
 
 def same(host: Any, device: Any, rtol: float = RTOL) -> None:
-    """Assert that what the device gave is what the host gave: shape, dtype and every bit on the double, within
+    """Assert that the device gave what the host gave: shape, dtype, and every bit on the double, or within
     rtol of the largest number on a real GPU. Lists, tuples and dicts are compared entry by entry."""
     if isinstance(host, dict):
         assert host.keys() == device.keys()
