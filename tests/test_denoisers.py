@@ -117,5 +117,5 @@ def test_counted_counts_questions_not_what_answers_them():
 def test_refuses():
     with pytest.raises(ValueError, match=r"^target is 'noise'; it must be one of eps, x_0, score, v"):
         LearnedDenoiser(lambda x, log_snr: x, "noise")
-    with pytest.raises(TypeError, match="abstract method '?eps"):
+    with pytest.raises(TypeError, match=r"abstract method '?eps"):
         Denoiser()

@@ -48,7 +48,7 @@ class Distribution(ABC):
     def _copies(self) -> dict[tuple[str, Any, Any], Any]:
         return {}
 
-    def _like(self, x: Any, *names: str) -> tuple[Any, ...]:
+    def _like(self, x: Any, *names: str) -> Any:
         """The arrays of those names in the precision of x and where x is, each copied there once."""
         xp, found = array_module(x), []
         for key in ((name, xp, x.dtype) for name in names):
@@ -221,7 +221,7 @@ class Distribution(ABC):
         xp = array_module(x_t)
         x_t = x_t[xp.asarray(order)]
         parts = [
-            self._at_levels(noisy, clean, x_t[start:end], *level, cov)
+            self._at_levels(noisy, clean, x_t[start:end], *level, cov=cov)
             for level, start, end in zip(distinct.tolist(), [0, *ends], ends, strict=False)
         ]
         return np.concatenate(parts)[xp.asarray(onp.argsort(order))]

@@ -7,8 +7,9 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
+from autograd.tracer import isbox
 
-from refgen.backend import Stream
+from refgen.backend import Stream, array_module
 from refgen.distributions import entropy
 from refgen.distributions.base import Distribution
 from refgen.distributions.doors import (
@@ -19,7 +20,10 @@ from refgen.distributions.doors import (
     finite_array,
     shown,
 )
+from refgen.distributions.points import at_level, mean_of_points
 from refgen.formulas import mixture
+from refgen.formulas.boxes import noise_shares
+from refgen.formulas.parametrisation import conditional_score
 
 __all__ = ["GaussianMixture", "grid", "ring", "two_gaussians"]
 
@@ -47,6 +51,7 @@ class GaussianMixture(Distribution):
         self.weights = checked_weights(weights, count)
         for array in (self.means, self.covs, self.weights):
             array.setflags(write=False)
+        self._last_level: tuple[Any, Any] = None, None
 
     def __repr__(self) -> str:
         kind = "full covariances" if self.covs.ndim == 3 else "shared variance"
@@ -129,12 +134,34 @@ class GaussianMixture(Distribution):
         return mixture.score(x, *self._like(x, *PARAMETERS))
 
     def _noisy_score(self, x_t: np.ndarray, signal: float, std: float) -> np.ndarray:
+        if self._is_pairwise(x_t):
+            level, total, _, _ = self._level(x_t, signal, std)
+            return conditional_score(x_t, mean_of_points(x_t, level), signal, total)
         weights, means, covs = self._like(x_t, *PARAMETERS)
         covs = mixture.diffused_covs(covs, signal, std)
         return mixture.score(x_t, weights, mixture.diffused_means(means, signal), covs)
 
     def _posterior_mean(self, x_t: np.ndarray, signal: float, std: float) -> np.ndarray:
+        if self._is_pairwise(x_t):
+            level, _, gain, keep = self._level(x_t, signal, std)
+            return keep * mean_of_points(x_t, level) + gain * x_t
         return mixture.posterior_mean(x_t, *self._like(x_t, *PARAMETERS), signal, std)
+
+    def _is_pairwise(self, x: Any) -> bool:
+        """Whether `mean_of_points` serves: one shared variance, few dimensions, and x not being traced."""
+        return self.covs.ndim < 3 and self.dim <= mixture.SMALL_DIMENSION and not isbox(x)
+
+    def _level(self, x: np.ndarray, signal: float, std: float) -> tuple[Any, ...]:
+        """What `mean_of_points` needs, total, gain and keep: x_0 is a mean u plus noise, and given u and x_t
+        a Gaussian of mean keep u + gain x_t. The last one asked for is kept: pieces of x ask for the same."""
+        key = array_module(x), x.dtype, signal, std
+        last, found = self._last_level
+        if last != key:
+            weights, means, noise = self._like(x, "weights", "means", "_roots")
+            total, gain, keep = noise_shares(noise, signal, std)
+            found = at_level(weights, means, signal, total), total, gain, keep
+            self._last_level = key, found
+        return found
 
     def _posterior_cov(self, x_t: np.ndarray, signal: float, std: float) -> np.ndarray:
         return mixture.posterior_cov(x_t, *self._like(x_t, *PARAMETERS), signal, std)
@@ -153,7 +180,7 @@ class GaussianMixture(Distribution):
     def _rows(self) -> int:
         if self.covs.ndim == 3:
             return self._rows_of_cov
-        return max(CACHE // len(self.means), 16 if self.dim <= mixture.SMALL_DIMENSION else 64)
+        return max(CACHE // len(self.means), 4 if self.dim <= mixture.SMALL_DIMENSION else 64)
 
     @property
     def _rows_of_cov(self) -> int:

@@ -1,4 +1,4 @@
-"""Every sampler, walked by its registry, on exact and learned denoisers: as on the host, without transfers."""
+"""Every sampler, walked by its registry, with exact and learned denoisers: as on the host, no transfers."""
 
 import numpy as np
 import pytest
