@@ -74,7 +74,9 @@ def check(name: str, arguments: dict[str, Any]) -> None:
     if name in ("reshape", "ravel") and "order" in arguments:
         len(arguments["order"])  # order=None is a TypeError
     if name == "searchsorted" and not isinstance(arguments["v"], DeviceArray):
-        raise NotImplementedError("Only int or ndarray are supported for v")
+        if not isinstance(arguments["v"], int | float):
+            raise NotImplementedError("Only python scalars or ndarrays are supported for v")
+        COUNT["to_device"] += 1
     COUNT["to_host"] += WAITING.get(name, 0)  # reads from the device how large the answer is
 
 
