@@ -133,7 +133,8 @@ def equation(
     relation: '==', or '<=' for an inequality claimed <= derived.
     reject_at: error from which a wrong form is rejected; default 10 tolerances (0.5 for a claim).
     tolerance32: the tolerance when the formula runs on float32 arrays; None where that has no meaning
-        (orders of convergence, z-scores, derivatives by differences).
+        (orders of convergence, z-scores, derivatives by differences, formulas that take no arrays): such a
+        formula is run in float64 on the host alone.
     """
     kind = kind or ("inequality" if relation == "<=" else "equation")
     if kind == "claim":

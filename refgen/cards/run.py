@@ -221,7 +221,7 @@ def _begin(files: Sequence[str]) -> None:
     load_cards(files)
 
 
-def summary(reports: Iterable[dict[str, Any]], seconds: float) -> dict[str, Any]:
+def summary(reports: Iterable[dict[str, Any]], seconds: float, device: str = "cpu") -> dict[str, Any]:
     """Counts over the reports; `misprints` counts all wrong forms, mutants too, `rejected` those caught."""
     reports = list(reports)
     rejects = [r for report in reports for r in report["rejects"]]
@@ -232,6 +232,7 @@ def summary(reports: Iterable[dict[str, Any]], seconds: float) -> dict[str, Any]
         "failed": len(reports) - passed,
         "misprints": len(rejects),
         "rejected": sum(r["rejected"] for r in rejects),
+        "device": device,
         "seconds": round(seconds, 2),
     }
 

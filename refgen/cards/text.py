@@ -14,6 +14,7 @@ __all__ = [
     "card_lines",
     "card_page",
     "counterexample_line",
+    "host_lines",
     "misprint_json",
     "misprint_lines",
     "misprint_page",
@@ -96,6 +97,13 @@ def summary_line(counts: dict[str, Any]) -> str:
         missed = counts["misprints"] - counts["rejected"]
         line += f", {missed} NOT REJECTED" if missed else ""
     return f"{line}. {counts['seconds']:.1f} s"
+
+
+def host_lines(reports: list[dict[str, Any]], device: str) -> list[str]:
+    """Which cards' formulas stayed on the host, although the device is another."""
+    stayed = [report["id"] for report in reports if report["formula"] and report["device"] != device]
+    why = "On the host (an order, a z-score, a last digit, or a formula that takes no arrays): "
+    return _wrapped("", why + ", ".join(stayed)) if stayed else []
 
 
 def _count(n: int, what: str) -> str:

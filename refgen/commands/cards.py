@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from refgen.commands.shared import json_option, keep_folder_clean, print_json, seed_option
+from refgen.commands.shared import device_option, json_option, keep_folder_clean, print_json, seed_option
 
 __all__ = ["equations", "misprints", "verify"]
 
@@ -39,6 +39,7 @@ __all__ = ["equations", "misprints", "verify"]
     show_default=True,
     help="Processes that share the cards.",
 )
+@device_option
 @click.option("-v", "--verbose", is_flag=True, help="Show the counterexample of each wrong form.")
 @seed_option
 @json_option
@@ -48,6 +49,7 @@ def verify(
     examples: int | None,
     precision: str,
     processes: int,
+    device: str,
     verbose: bool,
     seed: int,
     as_json: bool,
@@ -57,15 +59,19 @@ def verify(
     Each formula must agree with an independent derivation, and every known wrong form must be rejected.
 
     Without arguments, all of them. An ID (POST-5/mean), a row (POST-5), a topic (POST), a misprint (ERR-18)
-    or a kind (inequality) narrows it. A Python file of your own cards is run the same way. Exit status 0 only
+    or a kind (inequality) narrows it. A Python file of your own cards is run the same way. With --device gpu
+    the formulas run there and must agree with derivations on the host, to ten times the tolerance; cards that
+    measure an order, a z-score or a last digit stay on the host. Exit status 0 only
     when every card passes and every wrong form is rejected, 1 when one does not, 2 for bad input.
     """
     keep_folder_clean()
+    from refgen import backend
     from refgen.cards import summary, verify_all
     from refgen.cards.load import find_card, load_function
-    from refgen.cards.text import report_lines, summary_line
+    from refgen.cards.text import host_lines, report_lines, summary_line
 
     start = time.perf_counter()
+    backend.device(device)  # before any card is run, where there is none
     files, ids = _select(queries)
     own = dict(_pair(text) for text in formulas)
     for id, spec in own.items():
@@ -75,7 +81,9 @@ def verify(
         ids = [*own] if not queries else list(dict.fromkeys([*own, *ids]))
     reports: dict[str, dict[str, Any]] = {}
     waiting = list(ids)
-    options: dict[str, Any] = dict(examples=examples, random_seed=seed, precision=precision)
+    options: dict[str, Any] = dict(
+        examples=examples, random_seed=seed, precision=precision, device=device
+    )
     if own:
         options["shrinks"] = None
     for report in verify_all(ids, own=own, files=files, processes=processes, **options):
@@ -86,11 +94,11 @@ def verify(
                 wrong = "yours" if done["id"] in own else "claimed"
                 click.echo("\n".join(report_lines(done, verbose=verbose, wrong=wrong)))
     shown = [reports[id] for id in ids]
-    counts = summary(shown, time.perf_counter() - start)
+    counts = summary(shown, time.perf_counter() - start, device)
     if as_json:
         print_json({"cards": shown, "summary": counts})
     else:
-        click.echo("\n" + summary_line(counts))
+        click.echo("\n".join(["", *host_lines(shown, device), summary_line(counts)]))
     sys.exit(0 if counts["failed"] == 0 else 1)  # a card that rejects not all its wrong forms has failed
 
 

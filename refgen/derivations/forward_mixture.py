@@ -6,7 +6,7 @@ import numpy as np
 
 from refgen.cards import equation, mutant
 from refgen.cards.strategies import levels, mixtures, points, reals, rungs, together
-from refgen.formulas import mixture
+from refgen.formulas import elementary, mixture
 from refgen.sources import HO_2020, KIM, SONG_NOTES
 
 
@@ -57,12 +57,12 @@ def noisy_covariance_by_sigma_points(diffused_covs, mix, alpha_bar):
 
 @mutant("std-for-variance", of="FWD-10", why="the covariance scaled by signal and std, not by their squares")
 def diffused_covs_without_squares(covs, signal, std):
-    return signal * covs + std * np.eye(covs.shape[-1], dtype=covs.dtype)
+    return signal * covs + std * elementary.identity_like(covs)
 
 
 @mutant("signal-kept", of="FWD-10", why="noise added to data that are not scaled down: variance exploding")
 def diffused_covs_with_signal_kept(covs, signal, std):
-    return covs + std**2 * np.eye(covs.shape[-1], dtype=covs.dtype)
+    return covs + std**2 * elementary.identity_like(covs)
 
 
 @equation(
@@ -88,7 +88,7 @@ def white_data_stay_white(diffused_covs, mix, alpha_bar):
     why="x_t = (1 - std) x_0 + std eps: half-way, the variance is down to a half",
 )
 def diffused_covs_on_a_straight_path(covs, signal, std):
-    return (1 - std) ** 2 * covs + std**2 * np.eye(covs.shape[-1], dtype=covs.dtype)
+    return (1 - std) ** 2 * covs + std**2 * elementary.identity_like(covs)
 
 
 @equation(
@@ -186,7 +186,7 @@ def noisy_covs_by_characteristic_function(diffused_covs, mix, alpha_bar, u):
     "signal-forgotten", of="FWD-11/covs", why="S_k + (1 - alpha_bar) I: the clean spread is not scaled down"
 )
 def diffused_covs_unscaled(covs, signal, std):
-    return covs + std**2 * np.eye(covs.shape[-1], dtype=covs.dtype)
+    return covs + std**2 * elementary.identity_like(covs)
 
 
 @mutant("whole-matrix", of="FWD-11/covs", why="the noise variance added to every entry, not to the diagonal")

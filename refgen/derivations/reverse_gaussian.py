@@ -23,7 +23,7 @@ from refgen.derivations.reverse_kernel import (
     slope,
 )
 from refgen.derivations.tweedie import diffused, log_density
-from refgen.formulas import posterior, reverse_kernel
+from refgen.formulas import elementary, posterior, reverse_kernel
 from refgen.sources import BAO_2022, EFRON_2011, SJTU, SOHL_DICKSTEIN_2015
 
 
@@ -148,7 +148,7 @@ def hessian_gives_the_reverse_variance(reverse_cov, data, x_t, alpha_t, alpha_ba
 
 @mutant("flat", of="POST-15/cov", why="beta / alpha: the curvature of log q_t left out")
 def reverse_cov_flat(alpha_t, score_jacobian):
-    return (1 - alpha_t) / alpha_t * np.eye(score_jacobian.shape[-1], dtype=score_jacobian.dtype)
+    return (1 - alpha_t) / alpha_t * elementary.identity_like(score_jacobian)
 
 
 @mutant("sign", of="POST-15/cov", why="the Hessian subtracted")
@@ -195,7 +195,7 @@ def reverse_cov_of_ones(alpha_t, score_jacobian):
 
 @mutant("trace", of="POST-15/matrix", why="the divergence of the score in every direction for its Jacobian")
 def reverse_cov_of_trace(alpha_t, score_jacobian):
-    eye = np.eye(score_jacobian.shape[-1], dtype=score_jacobian.dtype)
+    eye = elementary.identity_like(score_jacobian)
     return reverse_kernel.reverse_cov(alpha_t, np.trace(score_jacobian) * eye)
 
 
@@ -235,7 +235,7 @@ def distance_from_a_gaussian_is_third_order(reverse_cov, data, x_t):
 
 @mutant("beta", of="POST-15/order", why="variance beta, the large one of the samplers: KL of order beta^2")
 def reverse_cov_is_beta(alpha_t, score_jacobian):
-    return (1 - alpha_t) * np.eye(score_jacobian.shape[-1])
+    return (1 - alpha_t) * elementary.identity_like(score_jacobian)
 
 
 def two(means, variances):

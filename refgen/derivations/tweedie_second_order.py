@@ -10,7 +10,7 @@ from refgen.cards import equation, mutant
 from refgen.cards.strategies import covariances, levels, mixtures, points, positives, rungs, together
 from refgen.derivations import line
 from refgen.derivations.tweedie import SLIDE, diffused, log_density
-from refgen.formulas import mixture, tweedie
+from refgen.formulas import elementary, mixture, tweedie
 from refgen.sources import BAO_2022, EFRON_2011, FIELD
 
 
@@ -50,7 +50,7 @@ def cov_with_sign(hessian, signal, std):
 
 @mutant("unscaled", of="TWE-4", why="the Hessian of log q_t not multiplied by the variance of the noise")
 def cov_with_unscaled_hessian(hessian, signal, std):
-    return (std / signal) ** 2 * (np.eye(len(hessian), dtype=hessian.dtype) + hessian)
+    return (std / signal) ** 2 * (elementary.identity_like(hessian) + hessian)
 
 
 @equation(
