@@ -21,9 +21,9 @@ from pathlib import Path
 
 from goals import goals_table
 
-JOBS = ["step", "sampling", "pairwise", "end_to_end", "startup", "memory", "growth"]
+JOBS = ["step", "sampling", "parts", "pairwise", "end_to_end", "startup", "memory", "growth"]
 FAILED = "failed: what went wrong is on stderr"
-ONCE = ["startup", "memory", "growth"]  # a second thread changes little: for the first number only
+ONCE = ["parts", "startup", "memory", "growth"]  # a second thread changes little: for the first number only
 
 
 def main() -> None:
