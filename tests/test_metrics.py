@@ -6,7 +6,7 @@ from refgen import metrics
 from refgen.backend import Stream
 from refgen.denoisers import Denoiser, ExactDenoiser
 from refgen.distributions import Gaussian, GaussianMixture, named
-from refgen.metrics import directions, mode_weights, sampling_floor, score_error, sliced_wasserstein
+from refgen.metrics import directions, mmd, mode_weights, sampling_floor, score_error, sliced_wasserstein
 
 RING = named("ring")
 DIRECTIONS = directions(2, 64, Stream(0))
@@ -89,6 +89,56 @@ def test_the_sampling_floor_is_what_exact_samples_score_and_a_wrong_law_exceeds(
     assert sliced_wasserstein(x, 1.1 * fresh, DIRECTIONS) > 1.5 * floor.max
     with pytest.raises(ValueError, match=r"^draws is 0; it must be >= 1"):
         sampling_floor(RING, 10, DIRECTIONS, Stream(0), draws=0)
+
+
+def mmd_by_hand(x, y, bandwidth):
+    """The definition, pair by pair, in float64."""
+
+    def total(a, b, same):
+        pairs = [(i, j) for i in range(len(a)) for j in range(len(b)) if not (same and i == j)]
+        return sum(np.exp(-np.sum((a[i] - b[j]) ** 2) / (2 * bandwidth**2)) for i, j in pairs) / len(pairs)
+
+    return total(x, x, True) + total(y, y, True) - 2 * total(x, y, False)
+
+
+@pytest.mark.parametrize("chunk", [1, 400, 2**18])
+@pytest.mark.parametrize(("bandwidth", "offset"), [(1.0, 0.0), (0.05, 0.0), (1.0, 1e5), (30.0, 0.0)])
+def test_mmd_is_its_definition(monkeypatch, chunk, bandwidth, offset):
+    monkeypatch.setattr(metrics, "CHUNK", chunk)
+    x, y = RING.sample(Stream(5), 40) + offset, 1.2 * RING.sample(Stream(6), 30) + offset
+    expected = mmd_by_hand(x, y, bandwidth)
+    assert mmd(x, y, bandwidth) == pytest.approx(expected, abs=2e-6)
+    assert mmd(y, x, bandwidth) == pytest.approx(expected, abs=2e-6)
+
+
+def test_mmd_keeps_its_digits_where_one_point_is_far():
+    """Two points 2 apart at distance 5000: products in float32 would be off by one."""
+    x, y = RING.sample(Stream(5), 40), RING.sample(Stream(6), 30)
+    x[0], x[1], y[0] = [3000, 4000], [3000, 4002], [3001, 4000]
+    assert mmd(x, y) == pytest.approx(mmd_by_hand(x, y, 1.0), abs=1e-9)
+
+
+def test_mmd_is_unbiased_and_known_for_gaussians():
+    """E k(a, b) for a - b from N(delta, s I) is (1 + s)^(-d/2) exp(-|delta|^2 / 2(1 + s)); five errors."""
+    delta, draws = np.array([1.0, 0.0]), range(60)
+    pairs = [(Stream(i, "x").normal(200, 2), Stream(i, "y").normal(200, 2)) for i in draws]
+    null, apart = (np.array([mmd(x, y + shift) for x, y in pairs]) for shift in (0 * delta, delta))
+    expected = 2 * (1 - np.exp(-1 / 6)) / 3
+    assert abs(null.mean()) < 5 * null.std() / np.sqrt(60)
+    assert null.min() < 0 < null.max()
+    assert abs(apart.mean() - expected) < 5 * apart.std() / np.sqrt(60)
+    assert apart.min() > null.max()
+
+
+def test_mmd_refuses():
+    x = np.zeros((4, 2))
+    for a, b in [(x, np.zeros((4, 3))), (x, x[:1]), (x[0], x)]:
+        with pytest.raises(ValueError, match=r"^x has shape .*; need \(n, d\) and \(m, d\) with n, m >= 2"):
+            mmd(a, b)
+    with pytest.raises(ValueError, match=r"^bandwidth is 0; it must be positive and finite"):
+        mmd(x, x, 0)
+    with pytest.raises(ValueError, match=r"^x or y has points that are not finite"):
+        mmd(x, np.full((3, 2), np.inf))
 
 
 def test_mode_weights_are_standard_normal_under_the_null():

@@ -221,7 +221,7 @@ class Distribution(ABC):
         xp = array_module(x_t)
         x_t = x_t[xp.asarray(order)]
         parts = [
-            self._at_levels(noisy, clean, x_t[start:end], *level, cov=cov)
+            self._at_levels(noisy, clean, x_t[start:end], level[0], level[1], cov)
             for level, start, end in zip(distinct.tolist(), [0, *ends], ends, strict=False)
         ]
         return np.concatenate(parts)[xp.asarray(onp.argsort(order))]

@@ -108,8 +108,8 @@ class Boxes(Distribution):
     def _log_prob(self, x: np.ndarray) -> np.ndarray:
         if not self.noisy:
             return boxes.clean_log_prob(x, *self._like(x, *BOXES))
-        *parameters, noise = self._like(x, *BOXES, "noise")
-        return boxes.log_prob(x, *parameters, 1.0, noise)
+        weights, low, high, noise = self._like(x, *BOXES, "noise")
+        return boxes.log_prob(x, weights, low, high, 1.0, noise)
 
     def _score(self, x: np.ndarray) -> np.ndarray:
         if self.noisy:
@@ -122,19 +122,19 @@ class Boxes(Distribution):
         return np.zeros_like(x)
 
     def _noisy_score(self, x_t: np.ndarray, signal: float, std: float) -> np.ndarray:
-        *parameters, noise = self._like(x_t, *BOXES, "noise")
-        return boxes.score(x_t, *parameters, signal, boxes.noise_shares(noise, signal, std)[0])
+        weights, low, high, noise = self._like(x_t, *BOXES, "noise")
+        return boxes.score(x_t, weights, low, high, signal, boxes.noise_shares(noise, signal, std)[0])
 
     def _posterior_mean(self, x_t: np.ndarray, signal: float, std: float) -> np.ndarray:
         """x_0 is a point u of a box plus noise: given u and x_t a Gaussian, of mean keep u + gain x_t."""
-        *parameters, noise = self._like(x_t, *BOXES, "noise")
+        weights, low, high, noise = self._like(x_t, *BOXES, "noise")
         total, gain, keep = boxes.noise_shares(noise, signal, std)
-        return keep * boxes.posterior_mean(x_t, *parameters, signal, total) + gain * x_t
+        return keep * boxes.posterior_mean(x_t, weights, low, high, signal, total) + gain * x_t
 
     def _posterior_cov(self, x_t: np.ndarray, signal: float, std: float) -> np.ndarray:
-        *parameters, noise = self._like(x_t, *BOXES, "noise")
+        weights, low, high, noise = self._like(x_t, *BOXES, "noise")
         total, _, keep = boxes.noise_shares(noise, signal, std)
-        cov = boxes.posterior_cov(x_t, *parameters, signal, total)
+        cov = boxes.posterior_cov(x_t, weights, low, high, signal, total)
         return keep[:, None] * cov * keep + np.diag(keep * noise**2)
 
     @property

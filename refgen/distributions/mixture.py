@@ -145,7 +145,8 @@ class GaussianMixture(Distribution):
         if self._is_pairwise(x_t):
             level, _, gain, keep = self._level(x_t, signal, std)
             return keep * mean_of_points(x_t, level) + gain * x_t
-        return mixture.posterior_mean(x_t, *self._like(x_t, *PARAMETERS), signal, std)
+        weights, means, covs = self._like(x_t, *PARAMETERS)
+        return mixture.posterior_mean(x_t, weights, means, covs, signal, std)
 
     def _is_pairwise(self, x: Any) -> bool:
         """Whether `mean_of_points` serves: one shared variance, few dimensions, and x not being traced."""
@@ -164,7 +165,8 @@ class GaussianMixture(Distribution):
         return found
 
     def _posterior_cov(self, x_t: np.ndarray, signal: float, std: float) -> np.ndarray:
-        return mixture.posterior_cov(x_t, *self._like(x_t, *PARAMETERS), signal, std)
+        weights, means, covs = self._like(x_t, *PARAMETERS)
+        return mixture.posterior_cov(x_t, weights, means, covs, signal, std)
 
     def _require_density(self) -> None:
         if not self._has_density:
