@@ -94,6 +94,6 @@ defvjp(primitive_of(onp.mean), _mean_vjp)
 defvjp(primitive_of(onp.prod), _prod_vjp)
 defvjp(primitive_of(onp.var), _var_vjp)
 defvjp(primitive_of(onp.std), _std_vjp)
-for extremum in (onp.max, onp.min, onp.amax, onp.amin):
+for extremum in (onp.max, onp.min):
     defvjp(primitive_of(extremum), _extremum_vjp)
     defjvp(primitive_of(extremum), _extremum_jvp)
