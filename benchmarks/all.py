@@ -21,7 +21,7 @@ from pathlib import Path
 
 from goals import goals_table
 
-JOBS = ["step", "sampling", "parts", "pairwise", "end_to_end", "startup", "memory", "growth"]
+JOBS = ["step", "sampling", "parts", "denoiser", "distances", "end_to_end", "startup", "memory", "growth"]
 FAILED = "failed: what went wrong is on stderr"
 ONCE = ["parts", "startup", "memory", "growth"]  # a second thread changes little: for the first number only
 

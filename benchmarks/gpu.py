@@ -55,7 +55,7 @@ def waited(call: Call, where: Device) -> Call:
 def stepping(where: Device, batch: int, hidden: int, steps: int) -> Call:
     """A call of so many training steps."""
     model, rng = named("ddpm", hidden=hidden), Stream(0, device=where)
-    data = where.xp.asarray(np.random.default_rng(0).standard_normal((20_000, job.DIM), dtype=np.float32))
+    data = np.random.default_rng(0).standard_normal((20_000, job.DIM), dtype=np.float32)
     fitting = training.fit(model, data, training.start(model, rng), 10**9, batch, cool=0)
     return waited(lambda: [next(fitting) for _ in range(steps)][-1].loss, where)
 

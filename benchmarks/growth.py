@@ -40,6 +40,11 @@ def sliced(n: int = 5000, directions: int = 128) -> Callable:
     return lambda: metrics.sliced_wasserstein(x, y, theta)
 
 
+def mmd(n: int) -> Callable:
+    x, y = points(n), points(n, 2, 1)
+    return lambda: metrics.mmd(x, y)
+
+
 # What is done, what grows, and the call for a size.
 GROWTHS: list[tuple[str, str, list[int], Callable[[int], Callable]]] = [
     ("20 training steps", "batch", [128, 512, 2048, 8192], lambda n: stepping(batch=n)),
@@ -54,6 +59,7 @@ GROWTHS: list[tuple[str, str, list[int], Callable[[int], Callable]]] = [
     ("exact denoiser, 10,000 data", "queries", [250, 1000, 4000], lambda n: denoising(queries=n)),
     ("exact denoiser, 10,000 x 500", "dimension", [2, 8, 32, 128], lambda n: denoising(dim=n)),
     ("sliced Wasserstein, 128 directions", "points", [1000, 4000, 16_000, 64_000], lambda n: sliced(n=n)),
+    ("MMD", "points", [1000, 2000, 4000, 8000], lambda n: mmd(n)),
     ("sliced Wasserstein, 5,000 points", "directions", [32, 128, 512], lambda n: sliced(directions=n)),
 ]
 
