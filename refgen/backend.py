@@ -88,7 +88,7 @@ class Stream:
         self.seed, self.path, self.device = int(seed), path, device
         self._own = None
         if on_device and device is not CPU:
-            self._own = device.xp.random.default_rng(int(self._sequence(()).generate_state(1)[0]))
+            self._own = device.xp.random.default_rng(int(self._sequence(path).generate_state(1)[0]))
         self._sources: dict[str, _Source] = {}
 
     def __repr__(self) -> str:
@@ -179,6 +179,8 @@ class _Source:
 
     def restore(self, saved: dict[str, Any]) -> None:
         self.generator.bit_generator.state, self.used = saved["bits"], int(saved["used"])
+        if self.used < 0:
+            raise ValueError(f"{self.used} numbers cannot have been used")
         self.block = None
 
     def draw(self, shape: tuple[int, ...], draw: Callable[[np.random.Generator, Any], np.ndarray]) -> Array:
