@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 __all__ = ["Adam"]
+
+Array = Any
 
 
 @dataclass
@@ -22,8 +25,8 @@ class Adam:
     Source: Kingma & Ba 2015, algorithm 1.
     """
 
-    m: np.ndarray
-    v: np.ndarray
+    m: Array
+    v: Array
     step: int = 0
     lr: float = 1e-3  # usually 1e-4 to 3e-3
     beta1: float = 0.9
@@ -32,7 +35,7 @@ class Adam:
     scale: float = 1.0  # a factor of lr, set by who warms up or cools down; not part of the state
 
     @classmethod
-    def of(cls, params: np.ndarray, lr: float = 1e-3, **options: float) -> Adam:
+    def of(cls, params: Array, lr: float = 1e-3, **options: float) -> Adam:
         """A fresh state for these parameters. Raises ValueError where lr or another option is out of
         range."""
         state = cls(np.zeros_like(params), np.zeros_like(params), lr=lr, **options)  # type: ignore[arg-type]
@@ -46,11 +49,11 @@ class Adam:
                 raise ValueError(f"{name} is {value}; it must be {rule}")
         return state
 
-    def update(self, params: np.ndarray, gradient: np.ndarray) -> None:
+    def update(self, params: Array, gradient: Array) -> None:
         """One update of params, in place."""
         self.step += 1
-        size = self.lr * self.scale / (1 - self.beta1**self.step)
-        spread = 1 / math.sqrt(1 - self.beta2**self.step)
+        shrink = math.sqrt(1 - self.beta2**self.step)  # sqrt(v / s^2) + eps = (sqrt(v) + eps s) / s
+        size = self.lr * self.scale * shrink / (1 - self.beta1**self.step)
         work = gradient * (1 - self.beta1)  # all factors are Python floats: float32 stays float32
         self.m *= self.beta1
         self.m += work
@@ -59,8 +62,7 @@ class Adam:
         self.v *= self.beta2
         self.v += work
         np.sqrt(self.v, out=work)
-        work *= spread
-        work += self.eps
+        work += self.eps * shrink
         np.divide(self.m, work, out=work)
         work *= size
         params -= work

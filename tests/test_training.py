@@ -147,7 +147,7 @@ def test_arrays_that_are_no_state_are_refused():
     with pytest.raises(ValueError, match="differ in shape"):
         State.from_arrays({**arrays, "ema": np.zeros(3)})
     with pytest.raises(ValueError, match="not the state of a random stream"):
-        State.from_arrays({**arrays, "rng_state": np.array("{}")})
+        State.from_arrays({**arrays, "rng_state": np.array("none")})
 
 
 def test_the_learning_rate_is_checked():

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import autograd.numpy as np
 import numpy as onp
 
+from refgen.autodiff import array_module
 from refgen.backend import Stream
 from refgen.denoisers import TARGETS, Denoiser, LearnedDenoiser
 from refgen.formulas import ddpm, elbo
@@ -37,19 +38,19 @@ WHOLE = {"dim": 10**6, "T": 100_000, "hidden": 10**6, "layers": 1000, "features"
 class _Table(NamedTuple):
     """What the loss looks up at each t = 0..T, float32."""
 
-    signal: onp.ndarray
-    std: onp.ndarray
-    weight: onp.ndarray
-    features: onp.ndarray
+    signal: Array
+    std: Array
+    weight: Array
+    features: Array
     constant: float
 
 
 class Bound(NamedTuple):
     """The terms of minus the bound for each point, (n,) nats each: L_0, the sum of L_1..L_{T-1}, and L_T."""
 
-    l_0: onp.ndarray
-    l_steps: onp.ndarray
-    l_T: onp.ndarray
+    l_0: Array
+    l_steps: Array
+    l_T: Array
 
 
 @dataclass(frozen=True)
@@ -103,7 +104,7 @@ class DDPM:
         """The noise schedule."""
         return named(self.schedule, self.T)
 
-    def init(self, rng: Stream) -> onp.ndarray:
+    def init(self, rng: Stream) -> Array:
         """Parameters before training: one flat float32 vector. The network returns zeros."""
         return self.net.init(rng)
 
@@ -113,7 +114,7 @@ class DDPM:
         It is the network's output for "eps" and "v", the output over std for "score", and signal x + std
         output for "x_0".
         """
-        output = self.net(params, x, embedding(log_snr, self.features))
+        output = self.net(params, x, embedding(log_snr, self.features, xp=array_module(params)))
         if self.target in ("eps", "v"):
             return output
         log_snr = _column(log_snr)
@@ -132,7 +133,7 @@ class DDPM:
             return output / std
         return diffuse(x, output, signal, std) if self.target == "x_0" else output
 
-    def denoiser(self, params: onp.ndarray) -> LearnedDenoiser:
+    def denoiser(self, params: Array) -> LearnedDenoiser:
         """The model as a denoiser."""
         return LearnedDenoiser(lambda x, log_snr: self.predict(params, x, log_snr), self.target)
 
@@ -142,20 +143,28 @@ class DDPM:
         With weighting "elbo" its expectation is minus the bound in nats per point: the sum of T terms is T
         times their mean, so one time a point is unbiased [DELBO-15].
         """
-        table, n = self._table, len(x)
+        table, n = self._table_of(array_module(x)), len(x)
         t = rng.integers(1, self.T + 1, n)
         eps = rng.normal(*x.shape, dtype=x.dtype)
         signal, std = table.signal[t], table.std[t]
         x_t = diffuse(x, eps, signal, std)
         guess = self._guess(self.net(params, x_t, table.features[t]), x_t, signal, std)
         error = ddpm.squared_error(ddpm.training_target(self.target, x, eps, signal, std), guess)
-        return np.sum(table.weight[t] * error) * (1 / n) + self._constant(x)
-
-    def _constant(self, x: onp.ndarray) -> float:
-        """What the bound has besides errors, so that the loss is the bound; 0 for the other weightings."""
+        loss = np.sum(table.weight[t] * (1 / n) * error)
         if self.weighting != "elbo":
-            return 0.0
-        return self._table.constant + float(onp.mean(elbo.l_T(x, float(self.levels.alpha_bar[-1]))))
+            return loss
+        return loss + (table.constant + np.mean(elbo.l_T(x, float(self.levels.alpha_bar[-1]))))
+
+    def _table_of(self, xp: Any) -> _Table:
+        """The table where xp makes its arrays, moved there once."""
+        if xp not in self._tables:
+            columns = {name: xp.asarray(getattr(self._table, name)) for name in _Table._fields[:-1]}
+            self._tables[xp] = self._table._replace(**columns)
+        return self._tables[xp]
+
+    @cached_property
+    def _tables(self) -> dict[Any, _Table]:
+        return {onp: self._table}
 
     @cached_property
     def _table(self) -> _Table:
@@ -188,7 +197,7 @@ class DDPM:
         ValueError where they are missing.
         """
         denoiser = None if params is None else self.denoiser(params)
-        data = x_0 if params is None or x_0 is None else x_0.astype(params.dtype)
+        data = x_0 if params is None or x_0 is None else _beside(params, x_0)
         var = self._step_variances(self.levels, denoiser, data, rng).copy()
         var[1] = self.decoder_var or elbo.decoder_var(
             self.levels.alpha_bar[1], self.levels.one_minus_alpha_bar[1]
@@ -207,15 +216,15 @@ class DDPM:
 
     def sample(
         self,
-        params: onp.ndarray,
+        params: Array,
         n: int,
         rng: Stream,
         steps: int = 0,
         x_0: Array | None = None,
         denoiser: Denoiser | None = None,
         trajectory: dict[int, Array] | None = None,
-    ) -> onp.ndarray:
-        """n points, (n, dim), in the dtype of params, by the ancestral sampler.              [DDPM-2]
+    ) -> Array:
+        """n points, (n, dim), in the dtype of params and on their device, by the ancestral sampler.  [DDPM-2]
 
         steps: of the T levels, evenly spaced; 0 for all. x_0: data, needed where variance is "optimal".
         denoiser: asked in place of the network, for instance an exact one. trajectory: a dict whose keys are
@@ -224,20 +233,20 @@ class DDPM:
         """
         levels = self.levels.respaced(steps) if steps else self.levels
         denoiser = denoiser or self.denoiser(params)
-        data = None if x_0 is None else x_0.astype(params.dtype)
+        data = None if x_0 is None else _beside(params, x_0)
         variance = self._step_variances(levels, denoiser, data, rng)
         x_T = rng.normal(n, self.dim, dtype=params.dtype)
         return ancestral(denoiser, levels, x_T, rng, variance, trajectory)
 
-    def bound(self, params: onp.ndarray, x: Array, rng: Stream, x_0: Array | None = None) -> Bound:
+    def bound(self, params: Array, x: Array, rng: Stream, x_0: Array | None = None) -> Bound:
         """Minus the bound on log p, term by term: all T terms, each with noise drawn anew.    [DELBO-7]
 
         Unbiased for each point; with no time left out, the noise alone makes it vary. Costs T calls of the
         network. x: (n, dim). x_0: data, needed where variance is "optimal".
         """
         levels, var, denoiser = self.levels, self.variances(params, x_0, rng), self.denoiser(params)
-        x = x.astype(params.dtype)
-        l_steps = onp.zeros(len(x))
+        x = _beside(params, x)
+        l_steps = array_module(x).zeros(len(x))
         for t in range(self.T, 0, -1):
             eps = rng.normal(*x.shape, dtype=params.dtype)
             signal, std = levels.level(t)
@@ -249,10 +258,15 @@ class DDPM:
                 l_steps += elbo.l_step(eps, denoiser.eps(x_t, signal, std), *alphas, float(var[t]))
         return Bound(l_0, l_steps, elbo.l_T(x, float(levels.alpha_bar[-1])))
 
-    def log_prob(self, params: onp.ndarray, x: Array, rng: Stream, x_0: Array | None = None) -> onp.ndarray:
+    def log_prob(self, params: Array, x: Array, rng: Stream, x_0: Array | None = None) -> Array:
         """A lower bound on log p(x) in nats for each point, (n,), unbiased for the bound: see `bound`."""
         terms = self.bound(params, x, rng, x_0)
         return -(terms.l_0 + terms.l_steps + terms.l_T)
+
+
+def _beside(params: Array, x: Array) -> Array:
+    """Points where params are, in their precision."""
+    return array_module(params).asarray(x, params.dtype)
 
 
 def _column(log_snr: Array) -> Array:

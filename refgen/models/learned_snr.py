@@ -11,7 +11,8 @@ from typing import Any
 import numpy as onp
 from autograd import value_and_grad
 
-from refgen.backend import Stream
+from refgen.autodiff import array_module
+from refgen.backend import Stream, to_host
 from refgen.formulas import snr
 from refgen.nets.monotone import Monotone
 from refgen.schedules import Schedule, from_log_snr
@@ -23,7 +24,7 @@ Array = Any
 
 def log_snr(net: Monotone, params: Array, T: int, ends: tuple[float, float]) -> Array:
     """The log-SNR at t = 1..T, (T,): minus a rising omega, from ends[0] down to ends[1].           [SNR-4]"""
-    t = onp.linspace(0.0, 1.0, T)
+    t = array_module(params).linspace(0.0, 1.0, T)
     return -net.between(params, t, -ends[0], -ends[1])
 
 
@@ -63,6 +64,6 @@ def learn(
         raise ValueError(f"ends is {ends}; the log-SNR must fall, within [-700, 700]")
     net = Monotone()
     loss = value_and_grad(lambda params: gaussian_loss(log_snr(net, params, T, ends), data_var))
-    found = minimize(loss, net.init(rng).astype(onp.float64), jac=True, method="L-BFGS-B")
+    found = minimize(loss, to_host(net.init(rng)).astype(onp.float64), jac=True, method="L-BFGS-B")
     before = float(gaussian_loss(onp.linspace(*ends, T), data_var))
     return from_log_snr(log_snr(net, found.x, T, ends), "learned"), before, float(found.fun)

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import math
+from functools import cache
 from typing import Any
 
 import autograd.numpy as np
 import numpy as onp
+from autograd.tracer import isbox
+
+from refgen.autodiff import array_module
 
 __all__ = ["HIGHEST", "LOWEST", "embedding", "frequencies"]
 
@@ -27,13 +31,24 @@ def frequencies(width: int, shortest: float = 4.0, longest: float = 100.0) -> on
     return (2 * math.pi / wavelengths).astype(onp.float32)
 
 
-def embedding(log_snr: Array, width: int, dtype: Any = onp.float32) -> Array:
+@cache
+def _frequencies(width: int, dtype: Any, xp: Any) -> Array:
+    """The frequencies where xp makes its arrays, moved there once."""
+    return xp.asarray(frequencies(width).astype(dtype))
+
+
+def embedding(log_snr: Array, width: int, dtype: Any = onp.float32, xp: Any = onp) -> Array:
     """Sinusoidal features of the log-SNR, clipped to [-20, 25].
 
-    log_snr: a number or an array (n,) or (n, 1). Returns (1, width) for a number, else (n, width).
+    log_snr: a number or an array (n,) or (n, 1). Returns (1, width) for a number, made by xp, else
+    (n, width), where the array is.
     """
-    if isinstance(log_snr, int | float | onp.generic | onp.ndarray):  # not traced
-        log_snr = onp.asarray(log_snr, dtype)
-    column = np.reshape(np.clip(log_snr, LOWEST, HIGHEST), (-1, 1))
-    angles = column * frequencies(width).astype(dtype)
+    if isinstance(log_snr, int | float):
+        column = min(max(float(log_snr), LOWEST), HIGHEST)
+    else:
+        xp = array_module(log_snr)
+        if not isbox(log_snr):
+            log_snr = xp.asarray(log_snr, dtype)
+        column = np.reshape(np.clip(log_snr, LOWEST, HIGHEST), (-1, 1))
+    angles = np.reshape(column * _frequencies(width, onp.dtype(dtype), xp), (-1, width // 2))
     return np.concatenate([np.sin(angles), np.cos(angles)], axis=1)

@@ -4,7 +4,9 @@ Where nothing outside is being traced, the gradient is written out in NumPy and 
 used again. Where the gradient itself is being differentiated (Jacobian traces, gradient penalties), it falls
 back to `net.compose`, since arrays that a primitive keeps do not carry the outer trace.
 
-With the weights halved, u = z / 2 comes straight from the matrix product, and silu(z) = u (1 + tanh u).
+Two savings. With the weights halved, u = z / 2 comes straight from the matrix product, and silu(z) =
+u (1 + tanh u). And every layer's input has a last column of ones, so that a bias is the last row of its
+weights: it costs no pass of its own, and its gradient comes with theirs.
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ from autograd.core import make_jvp, make_vjp
 from autograd.extend import defjvp_argnums, defvjp_argnums, primitive
 from autograd.tracer import isbox
 
+from refgen.autodiff import array_module
 from refgen.nets.activations import silu_gate, silu_slope
 from refgen.nets.workspace import borrow, give_back, run_parts, threads
 
@@ -26,6 +29,7 @@ __all__ = ["Tapes", "inference", "network"]
 Array = Any
 
 CHUNK = 1000  # points that go through together where no gradient is wanted: their activations stay in cache
+DEVICE_CHUNK = 2**24  # numbers a layer of them on a device, where one large call is faster: 64 MiB in float32
 SPLIT = 256  # a batch is shared between threads only where each has at least this many points
 
 
@@ -34,30 +38,30 @@ class Tapes(list):
 
 
 class _Tape:
-    """Halved weights, activations and gates of some rows; the buffers go back when the tape is forgotten."""
+    """Halved weights, activations and slopes of some rows; the buffers go back when the tape is forgotten."""
 
-    def __init__(self, views: list[np.ndarray]):
-        self.views = views
-        self.activations: list[np.ndarray] = []
-        self.gates: list[np.ndarray] = []
+    def __init__(self, matrices: list[Array], joined: Array):
+        self.matrices = matrices
+        self.activations: list[Array] = [joined]
+        self.slopes: list[Array] = []
 
     def __del__(self) -> None:
-        for buffer in (*self.activations, *self.gates):
+        for buffer in (*self.activations, *self.slopes):
             give_back(buffer)
 
 
 @primitive
-def network(params: Array, x: Array, features: Array | None, *, net: Any, tapes: Tapes) -> np.ndarray:
+def network(params: Array, x: Array, features: Array | None, *, net: Any, tapes: Tapes) -> Array:
     """The output of the network; its activations are kept in `tapes`."""
-    views = _halved(net, params)
-    found = run_parts(_forward, [(net, views, *part) for part in _shares(x, features)])
+    matrices = _halved(net, params)
+    found = run_parts(_forward, [(matrices, *part) for part in _shares(x, features)])
     tapes[:] = [tape for _, tape in found]
     return found[0][0] if len(found) == 1 else np.concatenate([y for y, _ in found])
 
 
-def _shares(x: np.ndarray, features: np.ndarray | None) -> list[tuple]:
-    """The rows, shared out between the threads."""
-    count = min(threads(), max(1, len(x) // SPLIT))
+def _shares(x: Array, features: Array | None) -> list[tuple]:
+    """The rows, shared out between the threads; a device needs but one."""
+    count = min(threads(), max(1, len(x) // SPLIT)) if array_module(x) is np else 1
     if count == 1:
         return [(x, features)]
     edges = [len(x) * k // count for k in range(count + 1)]
@@ -66,51 +70,65 @@ def _shares(x: np.ndarray, features: np.ndarray | None) -> list[tuple]:
     return [(x[part], features if shared else features[part]) for part in rows]  # type: ignore[index]
 
 
-def _halved(net: Any, params: np.ndarray) -> list[np.ndarray]:
-    """Views of a copy of the parameters with all layers halved but the last."""
+def _halved(net: Any, params: Array) -> list[Array]:
+    """The layers as views (in + 1, out) of a copy of the parameters, all halved but the last."""
     half = params.copy()
-    half[: net.layout.spans[-2][0]] *= 0.5
-    return net.layout.views(half)
+    half[: net.stacked.spans[-1][0]] *= 0.5
+    return net.stacked.views(half)
 
 
-def _forward(net: Any, views: list, x: np.ndarray, features: np.ndarray | None) -> tuple[np.ndarray, _Tape]:
-    tape = _Tape(views)
-    joined = borrow((len(x), net.inputs + net.features), x.dtype)
-    joined[:, : net.inputs] = x
+def _join(joined: Array, x: Array, features: Array | None) -> Array:
+    """The first layer's input: x, the features and a column of ones."""
+    joined[:, : x.shape[1]] = x
     if features is not None:
-        joined[:, net.inputs :] = features
-    tape.activations.append(joined)
-    for weight, bias in zip(views[:-2:2], views[1:-2:2], strict=True):
-        u = np.matmul(tape.activations[-1], weight, out=borrow((len(x), net.hidden), x.dtype))
-        u += bias
-        gate = borrow(u.shape, u.dtype)
-        silu_gate(u, gate)
+        joined[:, x.shape[1] : -1] = features
+    joined[:, -1] = 1
+    return joined
+
+
+def _layer(before: Array, matrix: Array, u: Array, gate: Array) -> None:
+    """In u the activations of a layer; in gate, which may be `before`, what `silu_gate` leaves there."""
+    u[:, -1] = 0  # whatever the buffer held
+    np.matmul(before, matrix, out=u[:, :-1])
+    silu_gate(u, gate)
+    u[:, -1] = 1
+
+
+def _forward(matrices: list[Array], x: Array, features: Array | None) -> tuple[Array, _Tape]:
+    tape = _Tape(matrices, _join(borrow((len(x), len(matrices[0])), x), x, features))
+    shape = len(x), len(matrices[-1])
+    spare = borrow(shape, x)
+    for matrix in matrices[:-1]:
+        u, gate = borrow(shape, x), borrow(shape, x)
+        _layer(tape.activations[-1], matrix, u, gate)
+        silu_slope(u, gate, spare)  # here, not in the backward pass: u and gate are still in cache
         tape.activations.append(u)
-        tape.gates.append(gate)
-    return tape.activations[-1] @ views[-2] + views[-1], tape
+        tape.slopes.append(gate)
+    give_back(spare)
+    return tape.activations[-1] @ matrices[-1], tape
 
 
-def _backward(net: Any, tape: _Tape, g: np.ndarray, argnums: tuple[int, ...]) -> list[np.ndarray]:
+def _backward(net: Any, tape: _Tape, g: Array, argnums: tuple[int, ...]) -> list[Array]:
     """The gradients of sum(g * output) with respect to the chosen ones of params, x and features."""
-    grad = np.empty(net.size, g.dtype)
-    grads = net.layout.views(grad)
-    ones = np.ones(len(g), g.dtype)
-    np.matmul(tape.activations[-1].T, g, out=grads[-2])
-    np.matmul(ones, g, out=grads[-1])
-    down = np.matmul(g, tape.views[-2].T, out=borrow((len(g), net.hidden), g.dtype))
-    spare = borrow(down.shape, down.dtype)
+    grad = array_module(g).empty(net.size, g.dtype)
+    grads = net.stacked.views(grad)
+    down, spare = (borrow(tape.slopes[0].shape, g) for _ in range(2))
+    down[:, -1] = 0  # the ones do not depend on anything
+    spare[:, -1] = 0
+    np.matmul(tape.activations[-1].T, g, out=grads[-1])
+    np.matmul(g, tape.matrices[-1][:-1].T, out=down[:, :-1])
     for k in reversed(range(net.layers)):
-        down *= silu_slope(tape.activations[k + 1], tape.gates[k], out=spare)
-        np.matmul(tape.activations[k].T, down, out=grads[2 * k])
-        np.matmul(ones, down, out=grads[2 * k + 1])
+        down *= tape.slopes[k]
+        np.matmul(tape.activations[k].T, down[:, :-1], out=grads[k])
         if k:
-            down, spare = np.matmul(down, tape.views[2 * k].T, out=spare), down
-    grad[: net.layout.spans[-2][0]] *= 0.5
-    found = {0: grad}
+            np.matmul(down[:, :-1], tape.matrices[k][:-1].T, out=spare[:, :-1])
+            down, spare = spare, down
+    grad[: net.stacked.spans[-1][0]] *= 0.5
+    found, first = {0: grad}, tape.matrices[0]
     if 1 in argnums:
-        found[1] = down @ tape.views[0][: net.inputs].T
+        found[1] = down[:, :-1] @ first[: net.inputs].T
     if 2 in argnums:
-        found[2] = down @ tape.views[0][net.inputs :].T
+        found[2] = down[:, :-1] @ first[net.inputs : -1].T
     give_back(down)
     give_back(spare)
     return [found[k] for k in argnums]
@@ -138,7 +156,7 @@ def _network_vjp(argnums: tuple[int, ...], ans: Array, args: tuple, kwargs: dict
     def written_out(g: Array) -> Any:
         if isbox(g):
             return composed(g)
-        rows = np.cumsum([0, *(len(tape.activations[0]) for tape in tapes)])
+        rows = np.cumsum([0, *(len(tape.slopes[0]) for tape in tapes)]).tolist()
         parts = [(net, tape, g[a:b], argnums) for tape, a, b in zip(tapes, rows[:-1], rows[1:], strict=True)]
         found = run_parts(_backward, parts)
         joined = []
@@ -163,44 +181,34 @@ defvjp_argnums(network, _network_vjp)
 defjvp_argnums(network, _network_jvp)
 
 
-def inference(net: Any, params: np.ndarray, x: np.ndarray, features: np.ndarray | None) -> np.ndarray:
-    """The output without a gradient: chunks of points, two buffers, a shared condition added once."""
-    views = _halved(net, params)
-    out = np.empty((len(x), net.outputs), params.dtype)
-    offset = views[1]
+def inference(net: Any, params: Array, x: Array, features: Array | None) -> Array:
+    """The output without a gradient: chunks of points, three buffers, a shared condition added once."""
+    matrices = _halved(net, params)
     if features is not None and len(features) == 1:
-        offset = features[0] @ views[0][net.inputs :] + views[1]
-        features = None
-    rows = [slice(k, k + CHUNK) for k in range(0, len(x), CHUNK)]
-    count = min(threads(), len(rows)) or 1
-    parts = [(net, views, x, features, offset, rows[k::count], out) for k in range(count)]
-    run_parts(_infer, parts)
+        first = matrices[0]
+        offset = features @ first[net.inputs : -1] + first[-1:]
+        matrices[0], features = np.concatenate([first[: net.inputs], offset]), None
+    xp = array_module(params)
+    out = xp.empty((len(x), net.outputs), params.dtype)
+    chunk = CHUNK if xp is np else max(1, min(len(x), DEVICE_CHUNK // net.hidden))
+    rows = [slice(k, k + chunk) for k in range(0, len(x), chunk)]
+    count = (min(threads(), len(rows)) if xp is np else 1) or 1
+    run_parts(_infer, [(matrices, x, features, rows[k::count], out, chunk) for k in range(count)])
     return out
 
 
 def _infer(
-    net: Any,
-    views: list[np.ndarray],
-    x: np.ndarray,
-    features: np.ndarray | None,
-    offset: np.ndarray,
-    rows: list[slice],
-    out: np.ndarray,
+    matrices: list[Array], x: Array, features: Array | None, rows: list[slice], out: Array, chunk: int
 ) -> None:
-    here, there = (borrow((CHUNK, net.hidden), out.dtype) for _ in range(2))
+    joined = borrow((chunk, len(matrices[0])), out)
+    here, there = (borrow((chunk, len(matrices[-1])), out) for _ in range(2))
     for part in rows:
         some = x[part]
+        before = _join(joined[: len(some)], some, None if features is None else features[part])
         u, gate = here[: len(some)], there[: len(some)]
-        np.matmul(some, views[0][: net.inputs], out=u)
-        if features is not None:
-            u += np.matmul(features[part], views[0][net.inputs :], out=gate)
-        u += offset
-        silu_gate(u, gate)
-        for weight, bias in zip(views[2:-2:2], views[3:-2:2], strict=True):
-            u, gate = np.matmul(u, weight, out=gate), u
-            u += bias
-            silu_gate(u, gate)
-        np.matmul(u, views[-2], out=out[part])
-        out[part] += views[-1]
-    give_back(here)
-    give_back(there)
+        for matrix in matrices[:-1]:
+            _layer(before, matrix, u, gate)
+            before, u, gate = u, gate, u
+        np.matmul(before, matrices[-1], out=out[part])
+    for buffer in (joined, here, there):
+        give_back(buffer)

@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 from autograd.extend import defjvp, defvjp, primitive
 
+from refgen.autodiff import array_module
+
 __all__ = ["Layout", "segment"]
 
 Array = Any
@@ -24,7 +26,7 @@ def segment(flat: Array, start: int, stop: int) -> Array:
 @primitive
 def _embed(part: Array, start: int, size: int) -> Array:
     """The transpose of `segment`: the part in a vector of zeros."""
-    whole = np.zeros(size, part.dtype)
+    whole = array_module(part).zeros(size, part.dtype)
     whole[start : start + part.shape[0]] = part
     return whole
 
@@ -54,7 +56,7 @@ class Layout:
         if np.shape(flat) != (self.size,):
             raise ValueError(f"params has shape {np.shape(flat)}; this layout holds ({self.size},)")
 
-    def views(self, flat: np.ndarray) -> list[np.ndarray]:
+    def views(self, flat: Array) -> list[Array]:
         """The parts of an ordinary vector, as views: writing to a part writes to the vector."""
         return [flat[a:b].reshape(shape) for (a, b), shape in zip(self.spans, self.shapes, strict=True)]
 

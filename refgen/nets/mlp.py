@@ -12,6 +12,7 @@ import autograd.numpy as np
 import numpy as onp
 from autograd.tracer import isbox
 
+from refgen.backend import Stream
 from refgen.nets.activations import silu
 from refgen.nets.fused import Tapes, inference, network
 from refgen.nets.layout import Layout
@@ -53,18 +54,23 @@ class MLP:
         pairs = itertools.pairwise(widths)
         return Layout([shape for a, b in pairs for shape in ((a, b), (b,))])
 
+    @cached_property
+    def stacked(self) -> Layout:
+        """The same vector with the bias of each layer as the last row of its weights: (in + 1, out)."""
+        return Layout([(a + 1, b) for a, b in self.layout.shapes[::2]])
+
     @property
     def size(self) -> int:
         """How many parameters."""
         return self.layout.size
 
-    def init(self, rng: Any, last: float = 0.0) -> onp.ndarray:
+    def init(self, rng: Stream, last: float = 0.0) -> Array:
         """Parameters of an untrained network, float32: normal weights of variance 1 / fan-in, biases zero.
 
-        rng: a source of `normal(*shape, dtype=)`, such as a Stream. last: the scale of the last layer; at 0
+        rng: gives the weights, and the device. last: the scale of the last layer; at 0
         the untrained network returns zeros.
         """
-        params = onp.zeros(self.size, onp.float32)
+        params = rng.xp.zeros(self.size, onp.float32)
         *hidden, output = self.layout.views(params)[::2]
         for weight in hidden:
             weight[:] = rng.normal(*weight.shape, dtype=onp.float32) / math.sqrt(weight.shape[0])

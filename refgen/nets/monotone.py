@@ -9,7 +9,8 @@ from typing import Any
 import autograd.numpy as np
 import numpy as onp
 
-from refgen.nets.activations import tanh
+from refgen.autodiff import array_module
+from refgen.backend import Stream
 from refgen.nets.layout import Layout
 
 __all__ = ["Monotone", "softplus"]
@@ -51,9 +52,9 @@ class Monotone:
         """How many parameters."""
         return self.layout.size
 
-    def init(self, rng: Any) -> onp.ndarray:
+    def init(self, rng: Stream) -> Array:
         """Parameters, float32: nearly a straight line, the centres of the sigmoids drawn uniformly."""
-        params = onp.zeros(self.size, onp.float32)
+        params = rng.xp.zeros(self.size, onp.float32)
         _, _, weights, _, centres = self.layout.views(params)
         weights[:] = -5.0
         centres[:] = rng.uniform(self.hidden, dtype=onp.float32)
@@ -63,10 +64,11 @@ class Monotone:
         self.layout.require(params)
         bias, slope, weights, steepness, centres = self.layout.parts(params)
         inner = STEEPNESS * softplus(steepness) * (np.reshape(t, (-1, 1)) - centres)
-        rises = softplus(weights) * (0.5 * (1 + tanh(0.5 * inner)))
+        rises = softplus(weights) * (0.5 * (1 + np.tanh(0.5 * inner)))
         return bias + softplus(slope) * t + np.sum(rises, axis=1)
 
     def between(self, params: Array, t: Array, low: float, high: float) -> Array:
         """The same rise, stretched to go from low at t = 0 to high at t = 1 exactly. t: (n,) in [0, 1]."""
-        start, end = (self(params, onp.array([at], dtype=params.dtype)) for at in (0.0, 1.0))
+        ends = array_module(params).arange(2, dtype=params.dtype)
+        start, end = (self(params, ends[k : k + 1]) for k in range(2))
         return low + (high - low) * ((self(params, t) - start) / (end - start))

@@ -5,33 +5,40 @@ A fresh array of a few hundred kilobytes costs more in page faults than the arit
 
 from __future__ import annotations
 
+import ctypes
 import os
 from collections import defaultdict
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-import numpy as np
+from refgen.autodiff import array_module
 
 __all__ = ["borrow", "give_back", "run_parts", "threads"]
 
+Array = Any
+
 _KEPT = 16  # buffers of one shape that are kept; more than that are left to the garbage collector
 
-_spare: dict[tuple, list[np.ndarray]] = defaultdict(list)
+_spare: dict[tuple, list[Array]] = defaultdict(list)
 _pool: list[ThreadPoolExecutor] = []
 
 
-def borrow(shape: tuple[int, ...], dtype: Any) -> np.ndarray:
-    """A buffer of that shape with whatever was left in it. list.pop is atomic, so threads may share this."""
+def borrow(shape: tuple[int, ...], like: Array) -> Array:
+    """A buffer of that shape, with whatever was left in it, in the precision of `like` and where that is.
+
+    list.pop is atomic, so threads may share this.
+    """
+    xp = array_module(like)
     try:
-        return _spare[shape, np.dtype(dtype)].pop()
+        return _spare[xp, shape, like.dtype].pop()
     except IndexError:
-        return np.empty(shape, dtype)
+        return xp.empty(shape, like.dtype)
 
 
-def give_back(buffer: np.ndarray) -> None:
+def give_back(buffer: Array) -> None:
     """Let the next `borrow` of this shape have the buffer. Nothing may use it any more."""
-    kept = _spare[buffer.shape, buffer.dtype]
+    kept = _spare[array_module(buffer), buffer.shape, buffer.dtype]
     if len(kept) < _KEPT:
         kept.append(buffer)
 
@@ -50,5 +57,27 @@ def run_parts(work: Callable[..., Any], parts: list[tuple]) -> list[Any]:
         return [work(*parts[0])]
     if not _pool:
         _pool.append(ThreadPoolExecutor(max_workers=os.cpu_count() or 1, thread_name_prefix="refgen"))
-    others = [_pool[0].submit(work, *part) for part in parts[1:]]
+    here = _processor()
+    others = [_pool[0].submit(_elsewhere, here, work, *part) for part in parts[1:]]
     return [work(*parts[0]), *[other.result() for other in others]]
+
+
+def _processor() -> int:
+    """The processor that this thread runs on; -1 where the system does not say."""
+    return _sched_getcpu() if _sched_getcpu else -1
+
+
+_sched_getcpu = getattr(ctypes.CDLL(None), "sched_getcpu", None) if os.name == "posix" else None
+_allowed = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else set()
+
+
+def _elsewhere(caller: int, work: Callable[..., Any], *part: Any) -> Any:
+    """Do the work on any processor but the caller's.
+
+    A scheduler may wake a thread where its waker runs, and leave it there for the millisecond that it needs:
+    then the two take turns.
+    """
+    others = _allowed - {caller}
+    if others and others != _allowed:
+        os.sched_setaffinity(0, others)
+    return work(*part)

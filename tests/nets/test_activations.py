@@ -7,7 +7,7 @@ from autograd import elementwise_grad
 from autograd.test_util import check_grads
 from numpy.testing import assert_allclose
 
-from refgen.nets.activations import silu, silu_gate, silu_slope, tanh
+from refgen.nets.activations import silu, silu_gate, silu_slope
 
 POINTS = np.array([-1e4, -90.0, -3.0, -1e-8, 0.0, 1e-8, 0.5, 3.0, 90.0, 1e4])
 
@@ -23,7 +23,7 @@ def test_silu_against_fifty_digits(z):
 def test_values_and_slopes_stay_finite_and_in_their_precision(dtype):
     z = POINTS.astype(dtype)
     with np.errstate(all="raise", under="ignore"):
-        for function in (silu, elementwise_grad(silu), tanh, elementwise_grad(tanh)):
+        for function in (silu, elementwise_grad(silu)):
             value = function(z)
             assert value.dtype == dtype
             assert np.all(np.isfinite(value))
@@ -31,16 +31,14 @@ def test_values_and_slopes_stay_finite_and_in_their_precision(dtype):
     assert elementwise_grad(silu)(z)[0] == 0
 
 
-@pytest.mark.parametrize("function", [silu, tanh])
-def test_derivatives_forward_and_reverse_to_second_order(function):
-    check_grads(function, modes=["fwd", "rev"], order=2)(np.linspace(-4, 4, 9))
+def test_derivatives_forward_and_reverse_to_second_order():
+    check_grads(silu, modes=["fwd", "rev"], order=2)(np.linspace(-4, 4, 9))
 
 
 def test_in_place_it_is_silu_of_twice_the_input_and_its_slope():
     z = np.linspace(-6, 6, 13)
-    u, gate, out = z / 2, np.empty(13), np.empty(13)
+    u, gate = z / 2, np.empty(13)
     silu_gate(u, gate)
     assert_allclose(u, silu(z), rtol=1e-15)
-    slope = silu_slope(u, gate, out)
-    assert slope is out
-    assert_allclose(slope, 2 * elementwise_grad(silu)(z), rtol=1e-13, atol=1e-15)
+    silu_slope(u, gate, np.empty(13))
+    assert_allclose(gate, 2 * elementwise_grad(silu)(z), rtol=1e-13, atol=1e-15)

@@ -1,0 +1,118 @@
+"""Every model, walked by the registry: loss, gradient, update, samples and log-density as on the host.
+
+A model that joins the registry is tested here by itself, with all values of its options that are words.
+"""
+
+from dataclasses import fields
+
+import numpy as onp
+import pytest
+from autograd import value_and_grad
+
+from refgen import models, training
+from refgen.backend import CPU, Stream
+from refgen.models import ddpm, learned_snr
+from refgen.nets.monotone import Monotone
+from tests.device import DEVICES, IDS, counting, same
+
+SMALL = {"T": 9, "hidden": 8, "layers": 2, "features": 4}  # what a model has of these is made small
+WORDS = {"target": ddpm.TARGETS, "weighting": ddpm.WEIGHTINGS, "variance": ddpm.VARIANCES}
+
+
+def variants():
+    for name in models.NAMES:
+        known = {field.name for field in fields(models.model_class(name))}
+        small = {key: value for key, value in SMALL.items() if key in known}
+        words = [{key: word} for key, choice in WORDS.items() if key in known for word in choice]
+        yield from ((name, small | chosen) for chosen in [{}, *words])
+
+
+VARIANTS = list(variants())
+VARIANT_IDS = [
+    " ".join([name, *map(str, list(options.values())[len(SMALL) :])]) for name, options in VARIANTS
+]
+
+
+def some_params(model, device):
+    """Parameters of no layer zero, float32: drawn as the model draws them, and moved a little."""
+    params = model.init(Stream(0, device=device))
+    return params + 0.2 * Stream(1, device=device).normal(len(params), dtype=onp.float32)
+
+
+def points(device, n=20):
+    return Stream(2, device=device).normal(n, 2, dtype=onp.float32)
+
+
+def loss(model, device):
+    params, x, rng = some_params(model, device), points(device), Stream(3, device=device)
+    return lambda: list(value_and_grad(model.loss)(params, x, rng))
+
+
+def update(model, device):
+    state = training.start(model, Stream(4, device=device))
+    step = getattr(model, "update", None) or (lambda *given: training.gradient_step(model, *given))
+
+    def work():
+        for _ in range(3):
+            step(state, points(device), state.rng)
+        return [state.params, state.adam.m, state.adam.v]
+
+    return work
+
+
+def sample(model, device):
+    params, x_0 = some_params(model, device), points(device, 50)
+    return lambda: model.sample(params, 15, Stream(5, device=device), x_0=x_0)
+
+
+def log_prob(model, device):
+    params, x_0 = some_params(model, device), points(device, 50)
+    return lambda: model.log_prob(params, x_0[:7], Stream(6, device=device), x_0=x_0)
+
+
+@pytest.mark.parametrize("device", DEVICES, ids=IDS)
+@pytest.mark.parametrize("work", [loss, update, sample, log_prob])
+@pytest.mark.parametrize(("name", "options"), VARIANTS, ids=VARIANT_IDS)
+def test_a_model_does_on_a_device_what_it_does_on_the_host(device, work, name, options):
+    if work is not update and work is not loss and not hasattr(models.model_class(name), work.__name__):
+        pytest.skip(f"{name} has no {work.__name__}")
+    model = models.named(name, **options)
+    on_host = work(model, CPU)()
+    on_device = work(model, device)
+    work(model, device)()  # what is moved once is moved now
+    with counting() as count:
+        found = on_device()
+    # An estimated variance is read at each level: it is a number of the host.
+    assert count.transfers <= (
+        model.T + 1 if options.get("variance") == "optimal" and work is not update else 0
+    )
+    same(on_host, found)
+    assert all(onp.all(onp.isfinite(part)) for part in (on_host if isinstance(on_host, list) else [on_host]))
+
+
+@pytest.mark.parametrize("device", DEVICES, ids=IDS)
+def test_the_loss_of_a_learned_schedule_is_the_hosts(device):
+    net, variances = Monotone(hidden=4), [1.7, 0.3]
+
+    def work(where):
+        params = net.init(Stream(0, device=where)).astype(onp.float64)
+        data_var = where.xp.asarray(variances)
+
+        def of(p):
+            return learned_snr.gaussian_loss(learned_snr.log_snr(net, p, 6, (9.0, -10.0)), data_var)
+
+        with counting() as count:
+            found = value_and_grad(of)(params)
+        assert count.transfers == 0
+        return found
+
+    same(work(CPU), work(device))
+
+
+@pytest.mark.parametrize("device", DEVICES, ids=IDS)
+def test_a_schedule_is_learned_with_a_stream_of_any_device(device):
+    (host, *losses), (there, *others) = (
+        learned_snr.learn(5, [1.7, 0.3], Stream(0, device=where)) for where in (CPU, device)
+    )
+    assert losses == others
+    same(host.log_snr, there.log_snr)
