@@ -81,9 +81,7 @@ def verify(
         ids = [*own] if not queries else list(dict.fromkeys([*own, *ids]))
     reports: dict[str, dict[str, Any]] = {}
     waiting = list(ids)
-    options: dict[str, Any] = dict(
-        examples=examples, random_seed=seed, precision=precision, device=device
-    )
+    options: dict[str, Any] = dict(examples=examples, random_seed=seed, precision=precision, device=device)
     if own:
         options["shrinks"] = None
     for report in verify_all(ids, own=own, files=files, processes=processes, **options):

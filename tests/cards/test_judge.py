@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 
 from refgen.cards import card as cards
 from refgen.cards import judge, plain, verify
-from refgen.cards.inject import in_precision
 from refgen.cards.load import load_cards
 from refgen.sources import FIELD
 
@@ -155,20 +154,6 @@ def test_an_id_stands_once():
     cards.CARDS["TEST-1"] = dataclasses.replace(make(), module="elsewhere")
     with pytest.raises(ValueError, match="stands already"):
         make()
-
-
-def test_float32_goes_in_and_must_come_out():
-    seen = []
-
-    def formula(x):
-        seen.append(x.dtype)
-        return x * 2
-
-    result = in_precision(formula, "float32")(np.ones(3))
-    assert seen == [np.float32]
-    assert result.dtype == np.float64
-    with pytest.raises(TypeError, match="float64 came out"):
-        in_precision(lambda x: x * np.float64(2), "float32")(np.ones(3))
 
 
 def test_plain_is_strict_json():

@@ -1,9 +1,12 @@
 """Elementary functions keep float32, agree with NumPy at the edges, and shapes are checked in one line."""
 
 import math
+import warnings
 
+import mpmath
 import numpy as np
 import pytest
+from autograd import elementwise_grad
 
 from refgen.formulas import elementary as e
 
@@ -42,3 +45,30 @@ def test_last_axes_must_agree():
     e.require_last_axis(x=np.zeros((5, 2)), y=np.zeros(2))
     with pytest.raises(ValueError, match=r"y has shape \(3,\); its last axis must match that of x"):
         e.require_last_axis(x=np.zeros((5, 2)), y=np.zeros(3))
+
+
+@pytest.mark.parametrize("a", [-700.0, -40.0, -0.3, -1e-300, 0.0, 1e-9, 2.5, 40.0, 700.0, 1e5])
+def test_sigmoid_of_a_number_and_of_an_array_is_accurate_to_three_ulp(a):
+    exact = 1 / (1 + mpmath.exp(-mpmath.mpf(a)))
+    for value in (e.sigmoid(a), e.sigmoid(np.array([a]))[0]):
+        assert abs(mpmath.mpf(float(value)) / exact - 1) < 3 * np.finfo(float).eps
+    assert type(e.sigmoid(a)) is float
+    assert e.sigmoid(np.float32([a])).dtype == np.float32
+
+
+def test_sigmoid_has_every_derivative_at_zero_and_no_nan_far_out():
+    x = np.array([-1e4, -800.0, -2.0, 0.0, 2.0, 800.0, 1e4])
+    value = e.sigmoid(x)
+    first, second = elementwise_grad(e.sigmoid)(x), elementwise_grad(elementwise_grad(e.sigmoid))(x)
+    np.testing.assert_allclose(first, value * (1 - value), rtol=1e-14, atol=1e-300)
+    np.testing.assert_allclose(second, value * (1 - value) * (1 - 2 * value), rtol=1e-13, atol=1e-300)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert np.all(np.isfinite(e.sigmoid(np.float32(x))))
+    assert e.sigmoid(-np.inf) == 0 and e.sigmoid(np.inf) == 1 and math.isnan(e.sigmoid(math.nan))
+
+
+def test_identity_like_has_the_size_of_the_last_axis_and_the_precision():
+    one = e.identity_like(np.ones((4, 3, 2), np.float32))
+    assert one.dtype == np.float32
+    np.testing.assert_array_equal(one, np.diag([1, 1]))
