@@ -11,8 +11,10 @@ import numpy as np
 import pytest
 
 from refgen import backend
-from refgen.backend import BLOCK, CPU, Stream, to_host
+from refgen.backend import CPU, Stream, to_host
 from tests.device import DEVICES, DOUBLE, IDS, counting, same
+
+BLOCK = 2048  # instead of the real size of a block, so that its edges cost little
 
 KINDS = {
     "normal": lambda rng, *shape: rng.normal(*shape),
@@ -23,6 +25,11 @@ KINDS = {
     "large integers": lambda rng, *shape: rng.integers(-5, 2**40, *shape),
 }
 SHAPES = [(3,), (), (4, 2), (0,), (BLOCK - 20,), (30, 2), (BLOCK + 3,), (5,), (2, BLOCK), (1,)]  # over edges
+
+
+@pytest.fixture(autouse=True)
+def _small_blocks(monkeypatch):
+    monkeypatch.setattr(backend, "BLOCK", BLOCK)
 
 
 def test_same_seed_same_numbers():
@@ -103,9 +110,10 @@ def test_kinds_that_alternate_disturb_each_other_nowhere():
 @pytest.mark.parametrize(("before", "after"), [(CPU, DOUBLE), (DOUBLE, CPU), (DOUBLE, DOUBLE)])
 def test_a_state_continues_on_another_device(kind, before, after):
     draw = KINDS[kind]
-    for used in (7, BLOCK, BLOCK + 7):
+    for used in ([7], [BLOCK], [BLOCK + 7], [BLOCK - 3, 10], [9, BLOCK, 9]):
         first = Stream(2, "x", device=before)
-        draw(first, used)
+        for n in used:
+            draw(first, n)
         saved = first.state
         ahead = to_host(draw(first, BLOCK + 9))
         second = Stream(2, "x", device=after)
@@ -115,6 +123,12 @@ def test_a_state_continues_on_another_device(kind, before, after):
         again = Stream(2, "x", device=before)
         again.restore(second.state)
         assert np.array_equal(ahead[5:], to_host(draw(again, BLOCK + 4)))
+
+
+def test_kinds_are_independent():
+    stream, n = Stream(1), 4000
+    u, k = stream.uniform(n) - 0.5, stream.integers(0, 2**40, n) / 2**40 - 0.5
+    assert abs(np.mean(u * k)) * 12 < 4.5 / np.sqrt(n)  # of the same bits they would be the same numbers
 
 
 def test_a_state_before_the_first_number():
