@@ -149,8 +149,8 @@ class GaussianMixture(Distribution):
         return mixture.posterior_mean(x_t, weights, means, covs, signal, std)
 
     def _is_pairwise(self, x: Any) -> bool:
-        """Whether `mean_of_points` serves: one shared variance, few dimensions, and x not being traced."""
-        return self.covs.ndim < 3 and self.dim <= mixture.SMALL_DIMENSION and not isbox(x)
+        """Whether `mean_of_points` serves: one variance for all components, and autograd does not trace x."""
+        return self.covs.ndim < 3 and not isbox(x)
 
     def _level(self, x: np.ndarray, signal: float, std: float) -> tuple[Any, ...]:
         """What `mean_of_points` needs, total, gain and keep: x_0 is a mean u plus noise, and given u and x_t
@@ -182,7 +182,7 @@ class GaussianMixture(Distribution):
     def _rows(self) -> int:
         if self.covs.ndim == 3:
             return self._rows_of_cov
-        return max(CACHE // len(self.means), 4 if self.dim <= mixture.SMALL_DIMENSION else 64)
+        return max(CACHE // len(self.means), 4 if self.dim <= mixture.SMALL_DIMENSION else 16)
 
     @property
     def _rows_of_cov(self) -> int:

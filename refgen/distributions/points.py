@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from refgen.backend import array_module
+from refgen.formulas.mixture import SMALL_DIMENSION
 
 __all__ = ["Level", "at_level", "mean_of_points"]
 
@@ -25,8 +26,10 @@ LOWEST = {4: -80.0, 8: -700.0}  # below these exponents exp gives no normal numb
 
 
 class Level(NamedTuple):
-    """What all pieces of x share: scale (d,), the scaled points (d, K), and w_k (m_k, 1), (K, d + 1)."""
+    """What all pieces of x share: centre (d,), or None, and scale (d,), by which x is moved and scaled; the
+    points so treated, (d, K), with a row of their squares where there is a centre; w_k (m_k, 1), (K, d + 1)."""
 
+    centre: Array | None
     scale: Array
     points: Array
     sums: Array
@@ -34,30 +37,47 @@ class Level(NamedTuple):
 
 def at_level(weights: Array, points: Array, signal: float, std: Array) -> Level:
     """For `mean_of_points`. weights: (K,), sum 1. points: (K, d). signal: >= 0. std: (d,), > 0."""
-    scale = math.sqrt(0.5) / std
-    sums = array_module(points).ones((len(points), len(scale) + 1), points.dtype)
+    xp, (count, d), scale = array_module(points), points.shape, math.sqrt(0.5) / std
+    sums = xp.ones((count, d + 1), points.dtype)
     sums[:, :-1] = points
-    return Level(scale, (signal * scale * points).T.copy(), weights[:, None] * sums)
+    sums *= weights[:, None]
+    if d <= SMALL_DIMENSION:
+        return Level(None, scale, (signal * scale * points).T.copy(), sums)
+    centre = points.mean(axis=0)
+    there = (signal * scale) * (points - centre)
+    both = xp.concatenate([-2 * there, (there * there).sum(axis=1, keepdims=True)], axis=1)
+    return Level(signal * centre, scale, both.T.copy(), sums)
 
 
 def mean_of_points(x: Array, level: Level) -> Array:
     """E[u | x], (n, d), where x = signal u + std eps and u is one of the points, by their weights.
 
-    x: (n, d), of one precision and on one device with the level. Exponents are formed from differences, which
-    lose nothing where x is near a point.
+    x: (n, d), of one precision and on one device with the level. In few dimensions exponents are formed from
+    differences, which lose nothing where x is near a point; else from products about the points' mean.
     """
-    xp, shape = array_module(x), (len(x), len(level.sums))
-    order = "F" if shape[1] < shape[0] else "C"  # the longer axis is contiguous
-    exponent, square = (xp.empty(shape, x.dtype, order) for _ in range(2))
-    here = x * level.scale
-    for j, there in enumerate(level.points):
-        out = square if j else exponent
-        np.subtract(here[:, j : j + 1], there, out=out)
-        np.multiply(out, out, out=out)
-        if j:
-            exponent += square
+    exponent = _differences(x, level) if level.centre is None else _products(x, level)
     np.subtract(exponent.min(axis=1, keepdims=True), exponent, out=exponent)
     np.clip(exponent, LOWEST[x.dtype.itemsize], 1, out=exponent)
     np.exp(exponent, out=exponent)
     total = exponent @ level.sums
     return total[:, :-1] / total[:, -1:]
+
+
+def _differences(x: Array, level: Level) -> Array:
+    """q_k, (n, K), coordinate by coordinate."""
+    xp, shape, here = array_module(x), (len(x), len(level.sums)), x * level.scale
+    order = "F" if shape[1] < shape[0] else "C"  # the longer axis is contiguous
+    q, square = (xp.empty(shape, x.dtype, order) for _ in range(2))
+    for j, there in enumerate(level.points):
+        out = square if j else q
+        np.subtract(here[:, j : j + 1], there, out=out)
+        np.multiply(out, out, out=out)
+        if j:
+            q += square
+    return q
+
+
+def _products(x: Array, level: Level) -> Array:
+    """q_k, (n, K), up to a number that all k share."""
+    here = (x - level.centre) * level.scale
+    return array_module(x).concatenate([here, np.ones_like(here[:, :1])], axis=1) @ level.points

@@ -1,5 +1,7 @@
 """The exact law of a finite data set."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
@@ -81,3 +83,22 @@ def test_many_points_go_in_pieces():
     mean = law.posterior_mean(x, 0.8, 0.6)
     assert mean.dtype == np.float32
     assert_allclose(mean, 0.8 * x, atol=0.1)  # the posterior mean of the Gaussian they were drawn from
+
+
+@pytest.mark.parametrize(("dim", "limit"), [(2, 16e6), (9, 80e6)])
+def test_memory_is_that_of_a_piece_however_many_queries_there_are(dim, limit):
+    """An array of all pairs would take 120 MB in two dimensions, 240 MB in nine, and there are several. Queries
+    are done in pieces, so 10,000 of them add to this their own arrays alone, some megabytes."""
+    law, x = Empirical(Stream(8).normal(100_000, dim)), Stream(9).normal(300, dim).astype(np.float32)
+    methods = [
+        (law.posterior_mean, x),
+        (law.noisy_score, x),
+        (law.posterior_cov, x[:40]),
+        (lambda x, signal, std: law.diffused(signal, std).log_prob(x), x[:100]),
+    ]
+    for method, queries in methods:
+        tracemalloc.start()
+        method(queries, 0.8, 0.6)
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert peak < limit

@@ -11,7 +11,7 @@ from refgen.formulas import mixture
 
 
 @pytest.mark.parametrize(("n", "count"), [(1, 1), (3, 40), (40, 3), (7, 7)])
-@pytest.mark.parametrize("dim", [1, 2, 8])
+@pytest.mark.parametrize("dim", [1, 2, 8, 9, 20])
 @pytest.mark.parametrize(("signal", "std"), [(0.8, 0.6), (1.0, 0.01), (0.0, 1.0)])
 def test_it_is_the_posterior_mean_of_variance_0(n, count, dim, signal, std):
     rng = Stream(n, str(dim))

@@ -1,6 +1,7 @@
 """The reverse chain of DDPM: by exact linear algebra, step by step, and on the truth."""
 
 import importlib
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -273,6 +274,17 @@ def test_sliced_wasserstein_to_the_ring_is_at_the_sampling_floor():
     assert np.max(np.abs(mode_weights(x, *ring.modes).fractions - 1 / 8)) < 0.02
     narrow = ring.mean + 0.9 * (x - ring.mean)
     assert sliced_wasserstein(narrow, ring.sample(Stream(34), 10_000), thetas) > 1.5 * floor.max
+
+
+def test_memory_is_a_few_arrays_of_points():
+    """100 bytes a point, hence 100 MB for a million; all pairs of points and components would take 400 MB."""
+    law, n = named("swiss_roll"), 200_000
+    x_T = Stream(35).normal(n, 2, dtype=np.float32)
+    tracemalloc.start()
+    ancestral(ExactDenoiser(law), linear(1000).respaced(2), x_T, Stream(36))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 100 * n
 
 
 # Variances.
