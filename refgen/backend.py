@@ -189,7 +189,7 @@ class _Source:
             self.used = 0
         if self.device is CPU:
             return draw(self.generator, shape)
-        size, pieces = math.prod(shape), []
+        size, pieces = math.prod(shape), list[Array]()
         while size > 0 or not pieces:
             if self.block is None or self.used == len(self.block):
                 self.before = self.generator.bit_generator.state
