@@ -58,7 +58,9 @@ def main() -> None:
         Path(given.out).write_text(text + "\n")
     failed = [name for name, table in tables.items() if FAILED in table]
     if given.docs:
-        put_into(Path(given.docs), {name: table for name, table in tables.items() if name not in failed})
+        whole = not given.jobs and not failed  # of a part, the goals would be a part
+        kept = {name for name in tables if name not in failed and (whole or name != "goals")}
+        put_into(Path(given.docs), {name: tables[name] for name in kept})
     if failed:
         sys.exit(f"{', '.join(failed)} failed; see above")
 

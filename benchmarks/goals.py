@@ -26,7 +26,7 @@ GOALS = [
 
 
 def goals_table(ratios: dict[int, dict[str, float]]) -> str:
-    """Each goal, and what was found with each number of threads; what falls short is marked."""
+    """Each goal that was measured, with each number of threads; what falls short is marked."""
     rows = []
     for name, relation, bound in GOALS:
         cells = []
@@ -34,6 +34,7 @@ def goals_table(ratios: dict[int, dict[str, float]]) -> str:
             value = found.get(name)
             good = value is not None and (value >= bound if relation == ">=" else value <= bound)
             cells.append("-" if value is None else f"{value:.2f}" if good else f"{value:.2f} **short**")
-        rows.append([name, f"{'at least' if relation == '>=' else 'at most'} {bound:.2f}", *cells])
+        if set(cells) != {"-"}:
+            rows.append([name, f"{'at least' if relation == '>=' else 'at most'} {bound:.2f}", *cells])
     header = ["goal", "", *(f"{n} thread{'s' * (n > 1)}" for n in ratios)]
     return markdown(header, rows)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from importlib.metadata import PackageNotFoundError, version
 
 from timing import markdown
@@ -19,10 +20,16 @@ def measure(threads: int, quick: bool) -> tuple[str, dict[str, float]]:
         ["NumPy", f"{version('numpy')}, autograd {version('autograd')}"],
         ["BLAS", f"{found['blas']['name']}, kernels {found['blas']['kernels']}, one thread a product"],
         ["OPENBLAS_CORETYPE", os.environ.get("OPENBLAS_CORETYPE", "not set")],
-        ["beside it", ", ".join(f"{name} {installed(name)}" for name in ("torch", "jax"))],
+        ["beside it", f"torch {installed('torch')}, jax {installed('jax')}"],
+        ["torch.compile", compiler() or "left out: there is no C++ compiler"],
         ["load when it began", f"{os.getloadavg()[0]:.1f} processes"],
     ]
     return markdown(["", ""], rows), {}
+
+
+def compiler() -> str | None:
+    """The C++ compiler that torch.compile needs, or None."""
+    return next(filter(None, map(shutil.which, (os.environ.get("CXX", "g++"), "clang++"))), None)
 
 
 def installed(name: str) -> str:

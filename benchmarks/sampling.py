@@ -13,7 +13,7 @@ from torch_ddpm import TorchDDPM
 from refgen.backend import Stream
 from refgen.models import named
 
-HIDDEN, BLOCK = 128, 1000  # the floor goes through the network in blocks of so many points, in cache
+N, HIDDEN, BLOCK = 2000, 128, 1000  # the floor goes through the network in blocks of so many points, in cache
 
 
 class OneDraw(Stream):
@@ -44,15 +44,12 @@ def measure(threads: int, quick: bool) -> tuple[str, dict[str, float]]:
     for name, peer in peers.items():
         start = torch.from_numpy(stream.x_T) if isinstance(peer, TorchDDPM) else stream.x_T
         agree(ours, np.asarray(peer.sample(64, start)), f"the sampler without noise, {name}", 5e-3)
-    columns = {}
-    for n in [2000] if quick else [2000, 20_000]:
-        say(f"sampling {n} points")
-        work = {"refgen": lambda n=n: model.sample(params, n, Stream(1))}
-        work |= {name: lambda n=n, peer=peer: peer.sample(n) for name, peer in peers.items()}
-        widths = [job.DIM, *[HIDDEN] * job.LAYERS, job.DIM]
-        times = job.T * n // (BLOCK * threads)
-        work["the bare matrix products"] = bare_products(BLOCK * threads, widths, threads, False, times)
-        columns[f"{n:,} points"] = interleaved(work, rounds=(3 if quick else 7) if n == 2000 else 1)
-    found = columns["2,000 points"]
-    table = grid("ms for 1,000 steps (times refgen's)", columns)
+    say(f"sampling {N:,} points")
+    work = {"refgen": lambda: model.sample(params, N, Stream(1))}
+    work |= {name: lambda peer=peer: peer.sample(N) for name, peer in peers.items()}
+    widths = [job.DIM, *[HIDDEN] * job.LAYERS, job.DIM]
+    blocks = job.T * N // (BLOCK * threads)
+    work["the bare matrix products"] = bare_products(BLOCK * threads, widths, threads, False, blocks)
+    found = interleaved(work, rounds=3 if quick else 9)
+    table = grid(f"{job.T:,} steps, ms (times refgen's)", {f"{N:,} points": found})
     return table, {f"sampling {name}": timed.ratio for name, timed in found.items()}
