@@ -26,8 +26,10 @@ LOWEST = {4: -80.0, 8: -700.0}  # below these exponents exp gives no normal numb
 
 
 class Level(NamedTuple):
-    """What all pieces of x share: centre (d,), or None, and scale (d,), by which x is moved and scaled;
-    points so treated, (d, K), with a row of their squares where there is a centre; w_k (m_k, 1), (K, d + 1)."""
+    """What all pieces of x share: x is moved by centre, (d,) or None, and scaled by scale, (d,).
+
+    points: (d, K), so treated, with a row of their squares where there is a centre. sums: w_k (m_k, 1).
+    """
 
     centre: Array | None
     scale: Array

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from refgen.backend import Stream, to_host
-from refgen.distributions import NAMES, Boxes, Empirical, GaussianMixture, load, named
+from refgen.distributions import NAMES, Boxes, Distribution, Empirical, GaussianMixture, load, named
 from tests.device import DEVICES, DOUBLE, IDS, counting, same
 
 # Beyond the named laws: points of a data set, full covariances, noisy boxes, more than two dimensions.
@@ -27,6 +27,14 @@ def law_of(name):
 
 def without_density(law):
     return isinstance(law, Empirical) or (isinstance(law, Boxes) and not law.noisy)
+
+
+def test_every_kind_of_distribution_is_tried():
+    def kinds(kind):
+        return {kind}.union(*map(kinds, kind.__subclasses__()))
+
+    ours = {kind for kind in kinds(Distribution) - {Distribution} if kind.__module__.startswith("refgen.")}
+    assert ours == {type(law_of(name)) for name in LAWS}
 
 
 @pytest.fixture(params=LAWS)
