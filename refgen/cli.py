@@ -89,7 +89,7 @@ def main() -> None:
 
 
 def _register() -> None:
-    from refgen.commands import cards, demo, listings, pictures, runs
+    from refgen.commands import cards, demo, doctor, listings, pictures, runs
 
     for command in (
         cards.verify,
@@ -104,6 +104,7 @@ def _register() -> None:
         listings.models,
         listings.datasets,
         listings.samplers,
+        doctor.doctor,
     ):
         main.add_command(command)
 

@@ -33,7 +33,7 @@ def read_config(folder: str | Path) -> dict[str, Any]:
     if not isinstance(config, dict) or any(part not in config for part in NEEDED):
         raise ValueError(f"{path} is not a run's config: it must have {', '.join(NEEDED)}")
     fields = [(part, config[part], dict if isinstance(kind, dict) else kind) for part, kind in NEEDED.items()]
-    fields += [(part, config.get(part, {}), dict) for part in ("versions", "blas")]
+    fields += [(part, config.get(part, {}), dict) for part in ("versions", "blas", "device")]
     for part in ("data", "training"):
         if isinstance(config[part], dict):
             fields += [(f"{part}.{key}", config[part].get(key), kind) for key, kind in NEEDED[part].items()]

@@ -7,22 +7,18 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import platform
 import time
 import warnings
 from collections.abc import Generator, Iterator
 from contextlib import suppress
 from dataclasses import asdict, dataclass
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-import refgen
-from refgen import checkpoints, models, training
-from refgen.backend import Stream
+from refgen import checkpoints, machine, models, training
+from refgen.backend import CPU, Device, Stream, to_host
 from refgen.interrupts import Interrupted, held
 from refgen.run_config import NEEDED, read_config
 from refgen.training_defaults import BATCH, COOL, EMA, LR, STEPS
@@ -57,7 +53,8 @@ class Run:
         return np.array(self.config["data"]["scale"])
 
     def to_data(self, x: np.ndarray) -> np.ndarray:
-        """Points of the model, (n, d), in the units of the data."""
+        """Points of the model, (n, d) on any device, in the units of the data and on the host."""
+        x = to_host(x)
         return x * self.scale.astype(x.dtype) + self.shift.astype(x.dtype)
 
 
@@ -79,6 +76,7 @@ def train(
     resume: bool = False,
     every: int = 100,
     save_every: int = 1000,
+    device: Device = CPU,
 ) -> Generator[training.State, None, None]:
     """Train in a folder; yields the state at every row of metrics.csv (each `every` steps, and the last).
 
@@ -86,12 +84,12 @@ def train(
     d). data_name, data_sha256, shift, scale: what they are called, the hash of a file's points (by default of
     `data`, where these are points), and how they were standardised, for whoever reads the run. The other
     options are those of `training.fit`. A checkpoint is written each `save_every` steps, at the end, and on
-    Ctrl-C, which raises `Interrupted` between two steps.
+    Ctrl-C, which raises `Interrupted` between two steps. device: where to train.
 
     resume: go on with the run in the folder; without `cool` also to more steps than it was begun with, and
     with the same points under another name. Raises ValueError where there is none, where there is one and
     resume is False, or where an option differs; OSError where the folder cannot be written (an earlier
-    checkpoint is then untouched). Warns where versions differ, since the numbers then may.
+    checkpoint is then untouched). Warns where versions or the device differ, since the numbers then may.
     """
     for name, value in [("steps", steps), ("every", every), ("save_every", save_every)]:
         if value < 1:
@@ -105,14 +103,16 @@ def train(
     if data_sha256 or points is not None:
         described["sha256"] = data_sha256 or points_hash(points)
     config = {"model": models.name_of(model), "options": asdict(model), "data": described, "training": sizes}
-    config |= {"versions": _versions(), "blas": _blas()}
+    config |= {"versions": machine.versions(), "blas": machine.blas()}
+    config["device"] = {"name": machine.device_name(device)}
     if resume:
-        state = _resumed(folder, config)
+        state = _resumed(folder, config, device)
     else:
         check_new(folder)
+        rng = Stream(seed, device=device)
         # A step that is thrown away: what cannot begin leaves no folder behind.
-        next(training.fit(model, data, training.start(model, Stream(seed, "train"), lr), 1, batch, ema))
-        state = training.start(model, Stream(seed, "train"), lr)
+        next(training.fit(model, data, training.start(model, rng.spawn("train"), lr), 1, batch, ema))
+        state = training.start(model, rng.spawn("train"), lr)
     fitting = training.fit(model, data, state, steps, batch, ema, cool)
     _open_folder(folder, config, state)
     return _loop(folder, fitting, state, steps, every, save_every)
@@ -130,7 +130,7 @@ def _loop(
         try:
             for _ in fitting:
                 if state.step % every == 0 or state.step == steps:
-                    state.row_loss = state.total / (state.step - state.since)
+                    state.row_loss = float(state.total) / (state.step - state.since)
                     state.total, state.since = 0.0, state.step
                     seconds = before + time.perf_counter() - began
                     _append(folder, f"{state.step},{state.row_loss!r},{seconds:.2f}")
@@ -152,7 +152,7 @@ def points_hash(points: Any) -> str:
     return hashlib.sha256(np.ascontiguousarray(points).tobytes()).hexdigest()
 
 
-def _resumed(folder: Path, config: dict[str, Any]) -> training.State:
+def _resumed(folder: Path, config: dict[str, Any], device: Device) -> training.State:
     old = read_config(folder)
     was, now = (part["data"].get("sha256") for part in (old, config))
     if was != now:
@@ -168,7 +168,7 @@ def _resumed(folder: Path, config: dict[str, Any]) -> training.State:
             was, now = old[part].get(name), config[part].get(name)
             if was != now and name not in free:
                 raise ValueError(f"{folder} was begun with {name} {was!r}, not {now!r}; resume with the same")
-    for part in ("versions", "blas"):
+    for part in ("versions", "blas", "device"):
         for name, now in config[part].items():
             if old.get(part, {}).get(name) != now:
                 warnings.warn(
@@ -176,7 +176,7 @@ def _resumed(folder: Path, config: dict[str, Any]) -> training.State:
                     "numbers may differ in the last digits",
                     stacklevel=4,
                 )
-    state = training.State.from_arrays(checkpoints.load(folder / "checkpoint.npz"))
+    state = training.State.from_arrays(checkpoints.load(folder / "checkpoint.npz"), device)
     if state.step > config["training"]["steps"]:
         raise ValueError(f"steps is {config['training']['steps']}; {folder} is already at step {state.step}")
     return state
@@ -242,8 +242,11 @@ def _append(folder: Path, row: str) -> None:
         raise OSError(f"cannot write {folder / 'metrics.csv'}: {error.strerror or error}") from None
 
 
-def load(folder: str | Path) -> Run:
-    """The run in a folder. Raises ValueError, one line, where there is none or a file of it is broken."""
+def load(folder: str | Path, device: Device = CPU) -> Run:
+    """The run in a folder, its parameters on a device.
+
+    Raises ValueError, one line, where there is none or a file of it is broken.
+    """
     folder = Path(folder)
     config = read_config(folder)
     try:
@@ -257,31 +260,10 @@ def load(folder: str | Path) -> Run:
         )
     path = folder / "checkpoint.npz"
     try:
-        state = training.State.from_arrays(checkpoints.load(path))
+        state = training.State.from_arrays(checkpoints.load(path), device)
     except ValueError as error:
         raise ValueError(str(error) if str(path) in str(error) else f"{path}: {error}") from None
     size = model.init(Stream(0)).shape
     if state.params.shape != size:
         raise ValueError(f"{path} holds parameters {state.params.shape}; the model of config.json has {size}")
     return Run(folder, config, model, state)
-
-
-def _versions() -> dict[str, str]:
-    return {
-        "refgen": refgen.__version__,
-        "numpy": np.__version__,
-        "autograd": version("autograd"),
-        "python": platform.python_version(),
-    }
-
-
-def _blas() -> dict[str, str]:
-    built: Any = np.show_config(mode="dicts")
-    blas = built.get("Build Dependencies", {}).get("blas", {})
-    settings = {
-        "threads": "OPENBLAS_NUM_THREADS",
-        "kernels": "OPENBLAS_CORETYPE",
-        "network threads": "REFGEN_THREADS",
-    }
-    chosen = {name: os.environ.get(key, "default") for name, key in settings.items()}
-    return {"name": f"{blas.get('name')} {blas.get('version')}", **chosen}

@@ -9,35 +9,38 @@ import pytest
 
 ROOT = Path(__file__).parents[1] / "refgen"
 
-TRUTH = {"formulas", "backend", "schedules", "distributions"}
+TRUTH = {"formulas", "backend", "autodiff", "schedules", "distributions"}
 SAMPLING = TRUTH | {"denoisers"}
 CHECKED = SAMPLING | {"samplers", "nets", "models"}
 
-EVERYTHING = {"cards", "checkpoints", "derivations", "evaluation", "metrics", "plots", "runs", "sources"}
-EVERYTHING |= {"training", "training_defaults"}
+EVERYTHING = {"cards", "checkpoints", "derivations", "evaluation", "machine", "metrics", "plots", "runs"}
+EVERYTHING |= {"sources", "training", "training_defaults"}
 
 # What each room may import of the others.
 ALLOWED = {
-    "backend": set(),
+    "autodiff": set(),
+    "backend": {"autodiff"},
     "sources": set(),
     "optimizers": set(),
-    "formulas": set(),
-    "nets": {"backend"},
+    "formulas": {"autodiff"},
+    "nets": {"backend", "autodiff"},
     "schedules": {"formulas", "backend"},
     "distributions": {"formulas", "backend"},
     "denoisers": TRUTH,
     "samplers": SAMPLING,
     "metrics": SAMPLING,
-    "models": {"nets", "formulas", "schedules", "denoisers", "samplers", "backend"},
+    "models": {"nets", "formulas", "schedules", "denoisers", "samplers", "backend", "autodiff"},
     "training": {"optimizers", "backend", "training_defaults"},
-    "cards": {"sources", "derivations"},  # derivations only to find them, inside a function
+    "cards": {"backend", "sources", "derivations"},  # derivations only to find them, inside a function
     "derivations": CHECKED | {"cards", "sources"},
     "plots": CHECKED | {"checkpoints"},
     "checkpoints": set(),
+    "machine": {"backend"},
     "interrupts": set(),
     "training_defaults": set(),
     "run_config": set(),
-    "runs": {"backend", "checkpoints", "interrupts", "models", "run_config", "training", "training_defaults"},
+    "runs": {"backend", "machine", "models", "training", "training_defaults"}
+    | {"checkpoints", "interrupts", "run_config"},
     "evaluation": SAMPLING | {"samplers", "metrics"},
     "experiments": CHECKED | EVERYTHING,
     "commands": CHECKED | EVERYTHING | {"experiments"},

@@ -136,11 +136,13 @@ def test_verify_one_row():
 def test_verify_json():
     report = json.loads(call("verify", "GAU-4", "GAU-7", "--examples", 20, "--json").stdout)
     assert set(report) == {"cards", "summary"}
-    assert set(report["summary"]) == {"cards", "passed", "failed", "misprints", "rejected", "seconds"}
+    assert set(report["summary"]) == {
+        "cards", "passed", "failed", "misprints", "rejected", "seconds", "device",
+    }  # fmt: skip
     for card in report["cards"]:
         assert set(card) == {
             "id", "title", "evidence", "worst_error", "tolerance", "status", "formula", "seconds", "kind",
-            "rejects",
+            "rejects", "device",
         }  # fmt: skip
         assert card["worst_error"] <= card["tolerance"]
         for reject in card["rejects"]:

@@ -59,9 +59,9 @@ def check_unchanged(data: Data, config: dict[str, Any]) -> None:
             raise ValueError(f"{begin}: their {what} was {old[what]}, it is {now.tolist()}")
 
 
-def open_run(folder: str) -> Any:
-    """The run in a folder, and the standardised law of its data."""
-    from refgen import runs
+def open_run(folder: str, device: Any = None) -> Any:
+    """The run in a folder, its parameters on a device (the host by default), and the law of its data."""
+    from refgen import backend, runs
 
-    run = runs.load(folder)
+    run = runs.load(folder, device or backend.CPU)
     return run, law_of_run(run.folder, run.config)

@@ -13,7 +13,15 @@ import click
 from click.core import ParameterSource
 
 from refgen.commands.data import check_unchanged, data_of, law_of_run, open_run
-from refgen.commands.shared import Progress, did_you_mean, json_option, print_json, program, seed_option
+from refgen.commands.shared import (
+    Progress,
+    device_option,
+    did_you_mean,
+    json_option,
+    print_json,
+    program,
+    seed_option,
+)
 from refgen.models import NAMES as MODELS
 
 __all__ = ["evaluate", "sample", "train"]
@@ -82,6 +90,12 @@ def _train_command(name: str) -> click.Command:
             "--cool", usual.COOL, share, "Last share of the steps, over which the learning rate falls to 0."
         ),
         _option("--seed", 0, click.IntRange(0), "Seed of all randomness."),
+        _option(
+            "--device",
+            "cpu",
+            click.Choice(["cpu", "gpu"]),
+            "Where the arrays live; gpu needs CuPy and a GPU.",
+        ),
     ]
     own = [field for field in fields(kind) if field.name != "dim"]
     for field in own:
@@ -123,6 +137,7 @@ def _option(
 
 def _train(name: str, names: list[str], given: dict[str, Any]) -> None:
     from refgen import models, runs
+    from refgen.backend import device
 
     ctx = click.get_current_context()
     if given["data"] is None and (given["out"] is None or not given["resume"]):
@@ -131,8 +146,10 @@ def _train(name: str, names: list[str], given: dict[str, Any]) -> None:
     if given["resume"]:
         config = runs.read_config(folder)
         before = {**config["options"], **config["training"], "data": config["data"]["name"]}
+        before["device"] = str(config.get("device", {}).get("name", "cpu")).partition(" ")[0]
         typed = [key for key in given if ctx.get_parameter_source(key) is ParameterSource.COMMANDLINE]
         given = {key: value if key in typed else before.get(key, value) for key, value in given.items()}
+    where = device(given["device"])
     data = data_of(given["data"])
     if given["resume"] and "data" not in typed:
         check_unchanged(data, config)
@@ -148,7 +165,7 @@ def _train(name: str, names: list[str], given: dict[str, Any]) -> None:
         }
         warnings.simplefilter("ignore", RuntimeWarning)  # where the loss overflows, an error says so
         try:
-            states = runs.train(folder, model, data.law, **sizes)
+            states = runs.train(folder, model, data.law, device=where, **sizes)
         except FloatingPointError as error:
             raise _diverged(error, given["lr"]) from None
         progress = Progress(f"train {name}", given["steps"])
@@ -179,24 +196,27 @@ def _diverged(error: FloatingPointError, lr: float) -> ValueError:
 @click.option("--steps", type=click.IntRange(1, 10**6), help="Levels to use, evenly spaced.  [default: all]")
 @click.option("--exact", is_flag=True, help="Use the exact denoiser of the data in place of the network.")
 @seed_option
-def sample(run_folder: str, n: int, out: str | None, steps: int | None, exact: bool, seed: int) -> None:
+@device_option
+def sample(
+    run_folder: str, n: int, out: str | None, steps: int | None, exact: bool, seed: int, device: str
+) -> None:
     """Draw points from a trained model.
 
     The points are in the units of its data.
     """
     import numpy as np
 
-    from refgen import runs
-    from refgen.backend import Stream
+    from refgen import backend, runs
     from refgen.commands.points import check_suffix, write_points
     from refgen.denoisers import ExactDenoiser
 
-    run = runs.load(run_folder)
+    where = backend.device(device)
+    run = runs.load(run_folder, where)
     path, model = Path(out or run.folder / "samples.csv"), run.model
     check_suffix(path, model.dim)
     if steps is not None and steps > model.T:
         raise ValueError(f"--steps is {steps}; the model has {model.T} levels")
-    rng = Stream(seed, "sample")
+    rng = backend.Stream(seed, "sample", device=where)
     optimal = model.variance == "optimal"  # estimated from data
     law: Any = law_of_run(run.folder, run.config) if exact or optimal else None
     denoiser = ExactDenoiser(law) if exact else None
@@ -221,22 +241,24 @@ def sample(run_folder: str, n: int, out: str | None, steps: int | None, exact: b
     help="Also the exact denoiser.  [default: unless it takes minutes]",
 )
 @seed_option
+@device_option
 @json_option
-def evaluate(run_folder: str, n: int, control: bool | None, seed: int, as_json: bool) -> None:
+def evaluate(run_folder: str, n: int, control: bool | None, seed: int, device: str, as_json: bool) -> None:
     """Measure a trained model against the exact law.
 
     Sliced Wasserstein distance in multiples of its sampling floor, the bound on the negative log-likelihood
     minus the entropy, mode weights, and the error of the score by noise level.
     """
-    from refgen.backend import Stream
+    from refgen import backend
     from refgen.evaluation import evaluate, report_lines
 
-    run, law = open_run(run_folder)
+    where = backend.device(device)
+    run, law = open_run(run_folder, where)
     report = evaluate(
         run.model,
         run.params,
         law,
-        Stream(seed, "evaluate"),
+        backend.Stream(seed, "evaluate", device=where),
         n=n,
         control=control,
         say=lambda stage: click.echo(f"  {stage} ...", err=True),

@@ -20,6 +20,7 @@ import click
 __all__ = [
     "Name",
     "Progress",
+    "device_option",
     "did_you_mean",
     "json_option",
     "keep_folder_clean",
@@ -52,6 +53,13 @@ class Name(click.ParamType):
 
 seed_option = click.option(
     "--seed", type=click.IntRange(0), default=0, show_default=True, help="Seed of all randomness."
+)
+device_option = click.option(
+    "--device",
+    type=click.Choice(["cpu", "gpu"]),
+    default="cpu",
+    show_default=True,
+    help="Where the arrays live; gpu needs CuPy and a GPU.",
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
 
