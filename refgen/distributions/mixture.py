@@ -29,6 +29,7 @@ __all__ = ["GaussianMixture", "grid", "ring", "two_gaussians"]
 
 PARAMETERS = ("weights", "means", "covs")
 CACHE = 2**17  # numbers that fit beside each other in a core's cache
+NEAR = 8.0  # standard deviations; products of so large numbers are good to 1e-5 in float32
 SEPARATED = 6.0  # means this many standard deviations apart are modes of their own
 
 
@@ -152,6 +153,11 @@ class GaussianMixture(Distribution):
         """Whether `mean_of_points` serves: one variance for all components, and autograd does not trace x."""
         return self.covs.ndim < 3 and not isbox(x)
 
+    @cached_property
+    def _reach(self) -> float:
+        """How far the means reach from their centre."""
+        return float(np.sqrt(np.max(np.sum((self.means - self.means.mean(axis=0)) ** 2, axis=1))))
+
     def _level(self, x: np.ndarray, signal: float, std: float) -> tuple[Any, ...]:
         """What `mean_of_points` needs, total, gain and keep: x_0 is a mean u plus noise, and given u and x_t
         a Gaussian of mean keep u + gain x_t. The last one asked for is kept: pieces of x ask for the same."""
@@ -160,7 +166,10 @@ class GaussianMixture(Distribution):
         if last != key:
             weights, means, noise = self._like(x, "weights", "means", "_roots")
             total, gain, keep = noise_shares(noise, signal, std)
-            found = at_level(weights, means, signal, total), total, gain, keep
+            # On the host, so that nothing is read from a device.
+            near = signal * self._reach < NEAR * math.hypot(signal * self._roots.min(), std)
+            exact = self.dim <= 2 or (self.dim <= mixture.SMALL_DIMENSION and not near)
+            found = at_level(weights, means, signal, total, exact), total, gain, keep
             self._last_level = key, found
         return found
 

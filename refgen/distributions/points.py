@@ -16,7 +16,6 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from refgen.backend import array_module
-from refgen.formulas.mixture import SMALL_DIMENSION
 
 __all__ = ["Level", "at_level", "mean_of_points"]
 
@@ -37,13 +36,18 @@ class Level(NamedTuple):
     sums: Array
 
 
-def at_level(weights: Array, points: Array, signal: float, std: Array) -> Level:
-    """For `mean_of_points`. weights: (K,), sum 1. points: (K, d). signal: >= 0. std: (d,), > 0."""
+def at_level(weights: Array, points: Array, signal: float, std: Array, exact: bool = True) -> Level:
+    """For `mean_of_points`. weights: (K,), sum 1. points: (K, d). signal: >= 0. std: (d,), > 0.
+
+    exact: form exponents from differences, which lose nothing where x is near a point; else from products
+    about the points' mean. Their cost hardly grows with d, but their rounding error does with the square of
+    the points' reach in units of std.
+    """
     xp, (count, d), scale = array_module(points), points.shape, math.sqrt(0.5) / std
     sums = xp.ones((count, d + 1), points.dtype)
     sums[:, :-1] = points
     sums *= weights[:, None]
-    if d <= SMALL_DIMENSION:
+    if exact:
         return Level(None, scale, (signal * scale * points).T.copy(), sums)
     centre = points.mean(axis=0)
     there = (signal * scale) * (points - centre)
@@ -54,8 +58,7 @@ def at_level(weights: Array, points: Array, signal: float, std: Array) -> Level:
 def mean_of_points(x: Array, level: Level) -> Array:
     """E[u | x], (n, d), where x = signal u + std eps and u is one of the points, by their weights.
 
-    x: (n, d), of one precision and on one device with the level. In few dimensions exponents are formed from
-    differences, which lose nothing where x is near a point; else from products about the points' mean.
+    x: (n, d), of one precision and on one device with the level.
     """
     exponent = _differences(x, level) if level.centre is None else _products(x, level)
     np.subtract(exponent.min(axis=1, keepdims=True), exponent, out=exponent)
