@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from scipy.special import ndtri
 
+from refgen.cards.batches import on_batches
 from refgen.cards.card import CARDS, Card, Wrong
 from refgen.cards.judge import Verdict, plain
 from refgen.cards.load import find_card, load_cards, load_function, name_of
@@ -49,7 +50,8 @@ def verify(
 ) -> dict[str, Any]:
     """Check one card and try its wrong forms; the report is plain JSON.
 
-    formula: the user's own function in place of the library's; the wrong forms are then left out.
+    formula: the user's own function in place of the library's; the wrong forms are then left out, and where
+    the library's takes points as (..., d), it must give for two what it gives for each.
     precision: float64, or float32. device: cpu, or gpu. Both are for the formula alone; a card of no
     `tolerance32` keeps to float64 on the host. Raises ValueError where there is no such device.
     """
@@ -73,7 +75,7 @@ def verify(
     assert library is not None
     setting = Setting(precision, device)
     report["device"] = setting.of(card).device
-    tested = setting.inject(card, formula or library)
+    tested = setting.inject(card, on_batches(formula, library) if formula else library)
     original, card = card, setting.adjust(card)
     report["tolerance"] = card.tolerance
     verdict, inputs = worst_case(card, tested, examples=examples, random_seed=random_seed)

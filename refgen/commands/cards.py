@@ -20,7 +20,8 @@ __all__ = ["equations", "misprints", "verify"]
     "formulas",
     multiple=True,
     metavar="ID=MODULE:FUNCTION",
-    help="Check your own function against a card; FILE.py:FUNCTION works too. Repeatable.",
+    help="Check your own function against a card, on one point and on two; FILE.py:FUNCTION works too. "
+    "Repeatable.",
 )
 @click.option(
     "--examples", type=click.IntRange(1, 100_000), help="Inputs drawn for each card [default: its own]."
