@@ -1,4 +1,4 @@
-"""A user's formula that is right for a point and wrong for two is refused; without points it is left alone."""
+"""A user's formula that is right for one point and wrong for two is refused; others are left alone."""
 
 import autograd.numpy as np
 import pytest
