@@ -15,7 +15,7 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-from autograd import value_and_grad
+from autograd.core import make_vjp
 
 from refgen.backend import CPU, Device, Stream, to_host
 from refgen.optimizers import Adam
@@ -152,8 +152,8 @@ class Batches:
 
 def gradient_step(model: Any, state: State, batch: Array, rng: Stream) -> None:
     """One Adam step on the model's loss, in place: what a model without an `update` of its own does."""
-    loss, gradient = value_and_grad(model.loss)(state.params, batch, rng)
-    state.adam.update(state.params, gradient)
+    backward, loss = make_vjp(lambda params: model.loss(params, batch, rng), state.params)
+    state.adam.update(state.params, backward(np.ones_like(loss)))
     # In float64, since many are added up. To read a loss that is not on the host would be to wait for it.
     state.loss = float(loss) if rng.device is CPU else loss.astype(np.float64)
 

@@ -22,6 +22,7 @@ from refgen.formulas.elementary import sqrt
 from refgen.formulas.forward import diffuse
 from refgen.formulas.snr import alpha_bar_from_log_snr, one_minus_alpha_bar_from_log_snr
 from refgen.nets.embedding import embedding
+from refgen.nets.error import weighted_error
 from refgen.nets.mlp import MLP
 from refgen.samplers.ancestral import ancestral, optimal_variances, step_variances
 from refgen.schedules import Schedule, named
@@ -149,8 +150,8 @@ class DDPM:
         signal, std = table.signal[t], table.std[t]
         x_t = diffuse(x, eps, signal, std)
         guess = self._guess(self.net(params, x_t, table.features[t]), x_t, signal, std)
-        error = ddpm.squared_error(ddpm.training_target(self.target, x, eps, signal, std), guess)
-        loss = np.sum(table.weight[t] * (1 / n) * error)
+        target = ddpm.training_target(self.target, x, eps, signal, std)
+        loss = weighted_error(table.weight[t] * (1 / n), target, guess)
         if self.weighting != "elbo":
             return loss
         return loss + (table.constant + np.mean(elbo.l_T(x, float(self.levels.alpha_bar[-1]))))

@@ -10,6 +10,7 @@ import os
 from collections import defaultdict
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import Any
 
 from refgen.autodiff import array_module
@@ -57,27 +58,26 @@ def run_parts(work: Callable[..., Any], parts: list[tuple]) -> list[Any]:
         return [work(*parts[0])]
     if not _pool:
         _pool.append(ThreadPoolExecutor(max_workers=os.cpu_count() or 1, thread_name_prefix="refgen"))
-    here = _processor()
-    others = [_pool[0].submit(_elsewhere, here, work, *part) for part in parts[1:]]
+    away = _away()
+    others = [_pool[0].submit(_within, away, work, *part) for part in parts[1:]]
     return [work(*parts[0]), *[other.result() for other in others]]
 
 
-def _processor() -> int:
-    """The processor that this thread runs on; -1 where the system does not say."""
-    return _sched_getcpu() if _sched_getcpu else -1
-
-
 _sched_getcpu = getattr(ctypes.CDLL(None), "sched_getcpu", None) if os.name == "posix" else None
-_allowed = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else set()
 
 
-def _elsewhere(caller: int, work: Callable[..., Any], *part: Any) -> Any:
-    """Do the work on any processor but the caller's.
+def _away() -> set[int]:
+    """The processors that this thread may use but for the one that it is on; none where that is not known."""
+    return os.sched_getaffinity(0) - {_sched_getcpu()} if _sched_getcpu else set()
 
-    A scheduler may wake a thread where its waker runs, and leave it there for the millisecond that it needs:
-    then the two take turns.
+
+def _within(processors: set[int], work: Callable[..., Any], *part: Any) -> Any:
+    """Do the work on one of these processors.
+
+    A scheduler may wake a thread where its waker runs and leave it there for the millisecond that it needs:
+    the two then take turns, and two threads are slower than one.
     """
-    others = _allowed - {caller}
-    if others and others != _allowed:
-        os.sched_setaffinity(0, others)
+    if processors:
+        with suppress(OSError):
+            os.sched_setaffinity(0, processors)
     return work(*part)

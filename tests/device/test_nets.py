@@ -8,6 +8,7 @@ from autograd import elementwise_grad, grad, make_jvp, make_vjp
 from refgen.backend import CPU, Stream
 from refgen.nets import fused, workspace
 from refgen.nets.embedding import embedding
+from refgen.nets.error import weighted_error
 from refgen.nets.mlp import MLP
 from refgen.nets.monotone import Monotone
 from tests.device import DEVICES, DOUBLE, IDS, counting, same
@@ -73,7 +74,7 @@ def test_a_device_takes_one_thread_and_chunks_of_bounded_size(monkeypatch):
     make_vjp(NET)(params, x, features)[0](onp.ones_like(x))
     assert [len(parts) for parts in calls] == [1, 1, 1]
     assert [len(rows) for *_, rows, _, _ in calls[0]] == [1]
-    monkeypatch.setattr(fused, "DEVICE_CHUNK", 1000 * NET.hidden)
+    monkeypatch.setattr(fused, "DEVICE_CHUNK", fused.CHUNK * NET.hidden)
     same(NET(params, x, features), whole)
     assert [len(rows) for *_, rows, _, _ in calls[-1]] == [3]
 
@@ -96,6 +97,23 @@ def test_the_embedding_is_the_hosts_and_its_frequencies_are_moved_once(device):
     with counting() as count:
         embedding(-3.5, 10, xp=device.xp)
     assert count.transfers == 0
+
+
+@pytest.mark.parametrize("device", DEVICES, ids=IDS)
+def test_the_weighted_error_is_the_hosts_to_second_order(device):
+    def work(where):
+        rng = Stream(2, device=where)
+        weight, target, guess = (rng.normal(*shape, dtype=onp.float32) for shape in ((5,), (5, 2), (5, 2)))
+
+        def slope(z):
+            return grad(lambda y: weighted_error(weight, target, y) ** 2)(z)
+
+        with counting() as count:
+            found = [slope(guess), grad(lambda z: np.sum(slope(z) * z))(guess)]
+        assert count.transfers == 0
+        return found
+
+    same(work(CPU), work(device))
 
 
 @pytest.mark.parametrize("device", DEVICES, ids=IDS)

@@ -1,5 +1,6 @@
 """Buffers that come back, and the threads."""
 
+import os
 import threading
 from collections import defaultdict
 
@@ -46,6 +47,18 @@ def test_parts_run_on_their_own_threads_and_answer_in_order():
     assert [k for k, _ in found] == [0, 1]
     assert found[0][1] == threading.get_ident() != found[1][1]
     assert run_parts(lambda k: threading.get_ident(), [(0,)]) == [threading.get_ident()]
+
+
+@pytest.mark.skipif(not workspace._sched_getcpu, reason="the system does not say where a thread runs")
+def test_a_thread_is_kept_off_its_callers_processor():
+    allowed = os.sched_getaffinity(0)
+    if len(allowed) == 1:
+        pytest.skip("there is one processor")
+    for _ in range(20):
+        mine, others = run_parts(lambda k: os.sched_getaffinity(0), [(0,), (1,)])
+        assert mine == allowed
+        assert others < allowed
+        assert len(others) == len(allowed) - 1
 
 
 @pytest.mark.parametrize("bad", [0, 1])
