@@ -113,8 +113,8 @@ def _backward(net: Any, tape: _Tape, g: Array, argnums: tuple[int, ...]) -> list
     grad = array_module(g).empty(net.size, g.dtype)
     grads = net.stacked.views(grad)
     down, spare = (borrow(tape.slopes[0].shape, g) for _ in range(2))
-    down[:, -1] = 0  # the ones do not depend on anything
-    spare[:, -1] = 0
+    for buffer in (down, spare):
+        buffer[:, -1] = 0  # nobody reads it, but what the buffer held could overflow
     np.matmul(tape.activations[-1].T, g, out=grads[-1])
     np.matmul(g, tape.matrices[-1][:-1].T, out=down[:, :-1])
     for k in reversed(range(net.layers)):

@@ -6,6 +6,7 @@ from autograd import make_vjp
 from numpy.testing import assert_allclose, assert_array_equal
 
 from refgen.backend import Stream
+from refgen.nets import fused
 from refgen.nets.fused import CHUNK, SPLIT, _shares
 from refgen.nets.mlp import MLP
 
@@ -56,3 +57,16 @@ def test_neither_path_changes_what_it_is_given():
     vjp(np.ones((9, 2)))
     for a, b in zip(given, copies, strict=True):
         assert_array_equal(a, b)
+
+
+@pytest.mark.parametrize("rows", [300, 1])
+def test_what_a_buffer_held_before_does_not_matter(monkeypatch, rows):
+    params, g = params_of(NET).astype(np.float32), Stream(2).normal(300, 2, dtype=np.float32)
+    x, features = Stream(1).normal(300, 2, dtype=np.float32), Stream(3).normal(rows, 6, dtype=np.float32)
+    expected = [make_vjp(NET, k)(params, x, features)[0](g) for k in range(3)]
+    value = NET(params, x, features)
+    monkeypatch.setattr(fused, "borrow", lambda shape, like: np.full(shape, -3e38, like.dtype))
+    with np.errstate(all="raise", under="ignore"):
+        assert_array_equal(NET(params, x, features), value)
+        for k in range(3):
+            assert_array_equal(make_vjp(NET, k)(params, x, features)[0](g), expected[k])
