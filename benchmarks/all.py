@@ -2,10 +2,10 @@
 
     python benchmarks/all.py [JOB ...] [--quick] [--threads 1,2] [--out FILE] [--docs FILE]
 
-Each job runs in a process of its own, for each number of threads, held to so many cores: so neither side can
-use more. refgen shares its work between that many threads of its own, each with one BLAS thread; PyTorch
-and XLA use theirs. All sides of a job are timed in turns in that one process, after a check that they compute
-the same thing; only ratios within a table mean anything.
+Each job runs in a process of its own, for each number of threads, held to so many cores (on Linux), so that
+no side can use more. refgen shares its work between that many threads of its own, each with one BLAS thread;
+PyTorch and XLA use theirs. All sides of a job are timed in turns in that one process, after a check that they
+compute the same thing; only ratios within a table mean anything.
 """
 
 from __future__ import annotations
@@ -22,6 +22,8 @@ from pathlib import Path
 from goals import goals_table
 
 JOBS = ["step", "sampling", "parts", "denoiser", "distances", "end_to_end", "startup", "memory", "growth"]
+DISTURBED = 0.05  # of the machine; with more than that taken by others, a table says so
+HOLDS = hasattr(os, "sched_setaffinity")  # Linux; elsewhere the libraries' own settings must do
 FAILED = "failed: what went wrong is on stderr"
 ONCE = ["parts", "startup", "memory", "growth"]  # a second thread changes little: for the first number only
 
@@ -46,7 +48,7 @@ def main() -> None:
     for name in given.jobs:
         if name not in JOBS:
             parser.error(f"no job {name!r}; there are {', '.join(JOBS)}")
-    free = sorted(os.sched_getaffinity(0))
+    free = sorted(os.sched_getaffinity(0)) if HOLDS else list(range(os.cpu_count() or 1))
     counts = [n for n in map(int, given.threads.split(",")) if n <= len(free)]
     if not counts:
         parser.error(f"--threads is {given.threads}; this machine has {len(free)} cores")
@@ -74,11 +76,30 @@ def run_all(
     for job in jobs:
         for n in counts[:1] if job in ONCE else counts:
             print(f"{job}, {n} thread{'s' * (n > 1)}", file=sys.stderr, flush=True)
+            before = times()
             table, found = child(job, n, free, quick, kernels)
             heading = "" if job in ONCE else f"{n} thread{'s' * (n > 1)}:\n\n"
-            tables.setdefault(job, []).append(heading + table)
+            tables.setdefault(job, []).append(heading + table + busy(before, times()))
             ratios[n] |= found
     return {name: "\n\n".join(parts) for name, parts in tables.items()}, ratios
+
+
+def times() -> tuple[float, float, float]:
+    """Seconds of all cores, those of them that were idle, and those that our own processes had."""
+    try:
+        ticks = [int(field) for field in Path("/proc/stat").read_text().split()[1:9]]
+    except OSError:  # not Linux
+        return 0.0, 0.0, 0.0
+    ours = os.times()
+    unit = os.sysconf("SC_CLK_TCK")
+    return sum(ticks) / unit, sum(ticks[3:5]) / unit, ours.children_user + ours.children_system
+
+
+def busy(before: tuple[float, ...], after: tuple[float, ...]) -> str:
+    """A warning where others used the machine meanwhile: threads that wait for each other suffer most."""
+    total, idle, ours = (b - a for a, b in zip(before, after, strict=True))
+    share = (total - idle - ours) / total if total else 0.0
+    return f"\n\nBeside it other processes used {share:.0%} of the machine." if share > DISTURBED else ""
 
 
 def child(
@@ -90,10 +111,8 @@ def child(
     env |= {"JAX_PLATFORMS": "cpu", "TF_CPP_MIN_LOG_LEVEL": "3"}
     env |= {"OPENBLAS_CORETYPE": kernels} if kernels else {}
     command = [sys.executable, __file__, "--child", job, "--threads", str(threads), *["--quick"] * quick]
-    cores = free[-threads:]
-    done = subprocess.run(
-        command, env=env, stdout=subprocess.PIPE, text=True, preexec_fn=lambda: os.sched_setaffinity(0, cores)
-    )
+    hold = (lambda: os.sched_setaffinity(0, free[-threads:])) if HOLDS else None
+    done = subprocess.run(command, env=env, stdout=subprocess.PIPE, text=True, preexec_fn=hold)
     if done.returncode:
         return FAILED, {}
     found = json.loads(done.stdout.splitlines()[-1])
