@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import platform
-from importlib.metadata import requires, version
+import re
+from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
 from typing import Any
 
@@ -147,11 +148,14 @@ def _memory() -> str:
 
 def _packages() -> dict[str, str]:
     """The packages that refgen stands on, and their versions here."""
+    try:
+        lines = requires("refgen") or []
+    except PackageNotFoundError:  # run from a clone that was not installed
+        lines = ["numpy", "scipy", "autograd", "matplotlib", "click", "hypothesis", "threadpoolctl"]
     found = {}
-    for line in requires("refgen") or []:
-        if "extra ==" not in line:
-            name = line.split(";")[0].strip()
-            for mark in "<>=!~ [":
-                name = name.partition(mark)[0]
+    for name in (re.split(r"[^\w.-]", line)[0] for line in lines if "extra ==" not in line):
+        try:
             found[name] = version(name)
+        except PackageNotFoundError:
+            found[name] = "not there"
     return found

@@ -39,6 +39,15 @@ def test_settings_that_matter_are_shown(monkeypatch):
     assert "refgen" in text and max(map(len, text.splitlines())) < 200
 
 
+def test_a_clone_that_was_not_installed(monkeypatch):
+    def missing(name):
+        raise machine.PackageNotFoundError(name)
+
+    here = machine.report()["packages"]
+    monkeypatch.setattr(machine, "requires", missing)
+    assert machine.report()["packages"] == here
+
+
 def test_no_cupy(monkeypatch):
     monkeypatch.setitem(sys.modules, "cupy", None)
     backend._gpu.cache_clear()
