@@ -28,7 +28,7 @@ __all__ = ["Tapes", "inference", "network"]
 
 Array = Any
 
-CHUNK = 500  # points that go through together where no gradient is wanted: their activations stay in cache
+CHUNK = 1000  # points that go through together where no gradient is wanted: their activations stay in cache
 DEVICE_CHUNK = 2**24  # numbers a layer of them on a device, where one large call is faster: 64 MiB in float32
 SPLIT = 256  # a batch is shared between threads only where each has at least this many points
 

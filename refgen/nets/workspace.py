@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import threading
 from collections import defaultdict
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -22,7 +23,7 @@ Array = Any
 _KEPT = 16  # buffers of one shape that are kept; more than that are left to the garbage collector
 
 _spare: dict[tuple, list[Array]] = defaultdict(list)
-_pool: list[ThreadPoolExecutor] = []
+_workers: list[tuple[ThreadPoolExecutor, int]] = []  # one thread each, and its number
 
 
 def borrow(shape: tuple[int, ...], like: Array) -> Array:
@@ -54,30 +55,26 @@ def threads() -> int:
 
 def run_parts(work: Callable[..., Any], parts: list[tuple]) -> list[Any]:
     """[work(*part) for part in parts], each part on a thread of its own (NumPy releases the lock)."""
-    if len(parts) == 1:
-        return [work(*parts[0])]
-    if not _pool:
-        _pool.append(ThreadPoolExecutor(max_workers=os.cpu_count() or 1, thread_name_prefix="refgen"))
-    away = _away()
-    others = [_pool[0].submit(_within, away, work, *part) for part in parts[1:]]
+    while len(_workers) < len(parts) - 1:
+        pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="refgen")
+        _workers.append((pool, pool.submit(threading.get_native_id).result()))
+    others = []
+    for part, (pool, thread) in zip(parts[1:], _workers, strict=False):
+        _keep_away(thread)
+        others.append(pool.submit(work, *part))
     return [work(*parts[0]), *[other.result() for other in others]]
 
 
 _sched_getcpu = getattr(ctypes.CDLL(None), "sched_getcpu", None) if os.name == "posix" else None
 
 
-def _away() -> set[int]:
-    """The processors that this thread may use but for the one that it is on; none where that is not known."""
-    return os.sched_getaffinity(0) - {_sched_getcpu()} if _sched_getcpu else set()
-
-
-def _within(processors: set[int], work: Callable[..., Any], *part: Any) -> Any:
-    """Do the work on one of these processors.
+def _keep_away(thread: int) -> None:
+    """Let a thread that sleeps wake up on any processor but the one that runs this.
 
     A scheduler may wake a thread where its waker runs and leave it there for the millisecond that it needs:
     the two then take turns, and two threads are slower than one.
     """
+    processors = os.sched_getaffinity(0) - {_sched_getcpu()} if _sched_getcpu else set()
     if processors:
         with suppress(OSError):
-            os.sched_setaffinity(0, processors)
-    return work(*part)
+            os.sched_setaffinity(thread, processors)
