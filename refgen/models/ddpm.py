@@ -21,8 +21,8 @@ from refgen.formulas import ddpm, elbo
 from refgen.formulas.elementary import sqrt
 from refgen.formulas.forward import diffuse
 from refgen.formulas.snr import alpha_bar_from_log_snr, one_minus_alpha_bar_from_log_snr
+from refgen.models.error import weighted_error
 from refgen.nets.embedding import embedding
-from refgen.nets.error import weighted_error
 from refgen.nets.mlp import MLP
 from refgen.samplers.ancestral import ancestral, optimal_variances, step_variances
 from refgen.schedules import Schedule, named

@@ -6,9 +6,9 @@ import pytest
 from autograd import elementwise_grad, grad, make_jvp, make_vjp
 
 from refgen.backend import CPU, Stream
+from refgen.models.error import weighted_error
 from refgen.nets import fused, workspace
 from refgen.nets.embedding import embedding
-from refgen.nets.error import weighted_error
 from refgen.nets.mlp import MLP
 from refgen.nets.monotone import Monotone
 from tests.device import DEVICES, DOUBLE, IDS, counting, same

@@ -8,7 +8,7 @@ from numpy.testing import assert_allclose
 
 from refgen.backend import Stream
 from refgen.formulas.ddpm import squared_error
-from refgen.nets.error import weighted_error
+from refgen.models.error import weighted_error
 
 
 def given(dtype=np.float64):
