@@ -68,7 +68,7 @@ defjvp(watched, "same")
 
 
 def trace(f: Callable[[Array], Array], x: Array) -> tuple[Array, Array]:
-    r"""f(x) and the exact trace of the Jacobian at each point: a reverse pass for each coordinate.  [SM-8, SM-9]
+    r"""f(x) and the exact trace of its Jacobian: one reverse pass for each coordinate.    [SM-8, SM-9]
 
     .. math:: \mathrm{tr}\,\nabla_xf=\sum_{i=1}^d\frac{\partial f_i}{\partial x_i}
 
