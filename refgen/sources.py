@@ -15,6 +15,7 @@ __all__ = [
     "FIELD",
     "HANG_2023",
     "HO_2020",
+    "HUTCHINSON_1989",
     "ISACHENKO",
     "KIM",
     "KINGMA_2021",
@@ -24,6 +25,7 @@ __all__ = [
     "SJTU",
     "SOHL_DICKSTEIN_2015",
     "SONG_2019",
+    "SONG_2019_SLICED",
     "SONG_2021",
     "SONG_NOTES",
     "SOURCES",
@@ -144,6 +146,18 @@ SONG_2021 = _source(
     "Song et al. 2021",
     "Score-Based Generative Modeling through Stochastic Differential Equations",
     "ICLR 2021, arXiv:2011.13456",
+)
+SONG_2019_SLICED = _source(
+    "SONG_2019_SLICED",
+    "Song et al. 2019",
+    "Sliced Score Matching: A Scalable Approach to Density and Score Estimation",
+    "UAI 2019, arXiv:1905.07088",
+)
+HUTCHINSON_1989 = _source(
+    "HUTCHINSON_1989",
+    "Hutchinson 1989",
+    "A Stochastic Estimator of the Trace of the Influence Matrix for Laplacian Smoothing Splines",
+    "Communications in Statistics - Simulation and Computation 18 (3)",
 )
 EFRON_2011 = _source("EFRON_2011", "Efron 2011", "Tweedie's Formula and Selection Bias", "JASA 106 (496)")
 VINCENT_2011 = _source(
