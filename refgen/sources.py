@@ -27,8 +27,10 @@ __all__ = [
     "SONG_2019",
     "SONG_2019_SLICED",
     "SONG_2021",
+    "SONG_KINGMA_2021",
     "SONG_NOTES",
     "SOURCES",
+    "VALIANT_1979",
     "VINCENT_2011",
     "Citation",
     "Source",
@@ -165,6 +167,27 @@ VINCENT_2011 = _source(
     "Vincent 2011",
     "A Connection Between Score Matching and Denoising Autoencoders",
     "Neural Computation 23 (7)",
+)
+HYVARINEN_2005 = _source(
+    "HYVARINEN_2005",
+    "Hyvarinen 2005",
+    "Estimation of Non-Normalized Statistical Models by Score Matching",
+    "Journal of Machine Learning Research 6",
+)
+HINTON_2002 = _source(
+    "HINTON_2002",
+    "Hinton 2002",
+    "Training Products of Experts by Minimizing Contrastive Divergence",
+    "Neural Computation 14 (8)",
+)
+SONG_KINGMA_2021 = _source(
+    "SONG_KINGMA_2021", "Song & Kingma 2021", "How to Train Your Energy-Based Models", "arXiv:2101.03288"
+)
+VALIANT_1979 = _source(
+    "VALIANT_1979",
+    "Valiant 1979",
+    "The Complexity of Enumeration and Reliability Problems",
+    "SIAM Journal on Computing 8 (3)",
 )
 BISHOP_2006 = _source("BISHOP_2006", "Bishop 2006", "Pattern Recognition and Machine Learning", "Springer")
 FIELD = _source(

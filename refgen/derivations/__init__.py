@@ -11,5 +11,7 @@ TOPICS = {
     "PAR": "Noise, clean data, score, velocity: the parametrisations",
     "SNR": "The signal-to-noise ratio",
     "TWE": "Tweedie's formula",
+    "EBM": "Energies, the normalising constant and the score",
+    "SM": "Score matching: explicit and implicit",
     "DDPM": "DDPM: training, sampling, variances",
 }
