@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from refgen.nets.workspace import run_parts
+from refgen.threads import run_parts
 
 __all__ = ["bare_products"]
 

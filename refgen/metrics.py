@@ -16,6 +16,7 @@ import numpy as np
 from refgen.backend import Stream, to_host
 from refgen.denoisers import Denoiser
 from refgen.distributions.base import Distribution
+from refgen.threads import share
 
 __all__ = [
     "Floor",
@@ -75,8 +76,9 @@ def sliced_wasserstein(x: Array, y: Array, directions: np.ndarray) -> float:
     centre = x.mean(axis=0)
     x_columns, y_columns = ((points - centre).astype(np.float32).T for points in (x, y))
     rows = np.ascontiguousarray(directions.T, dtype=np.float32)
-    at_once, total = max(1, CHUNK // len(x)), 0.0
-    for start in range(0, len(rows), at_once):
+    at_once = max(1, CHUNK // 2 // len(x))
+
+    def distance(start: int) -> float:
         # (m, n): each direction's projections lie side by side in memory, where sorting is fast.
         piece = rows[start : start + at_once]
         x_sorted, y_sorted = piece @ x_columns, piece @ y_columns
@@ -84,8 +86,9 @@ def sliced_wasserstein(x: Array, y: Array, directions: np.ndarray) -> float:
         y_sorted.sort(axis=-1)
         x_sorted -= y_sorted
         np.abs(x_sorted, out=x_sorted)
-        total += float(x_sorted.mean(axis=-1).sum(dtype=np.float64))
-    return total / len(rows)
+        return float(x_sorted.mean(axis=-1).sum(dtype=np.float64))
+
+    return sum(share(distance, range(0, len(rows), at_once))) / len(rows)
 
 
 def sampling_floor(
@@ -137,9 +140,10 @@ def _kernel_sum(left: np.ndarray, right: np.ndarray, within: bool) -> float:
 
     There the matrix is symmetric, and of each piece of rows only what lies right of the diagonal is computed.
     """
-    rows, total = max(1, CHUNK // 4 // right.shape[1]), 0.0
+    rows = max(1, CHUNK // right.shape[1])
     lowest = -80.0 if left.dtype == np.float32 else -700.0  # below, exp gives no normal numbers
-    for start in range(0, len(left), rows):
+
+    def piece_sum(start: int) -> float:
         kernel = left[start : start + rows] @ right[:, start if within else 0 :]
         np.clip(kernel, lowest, 0, out=kernel)
         np.exp(kernel, out=kernel)
@@ -147,8 +151,9 @@ def _kernel_sum(left: np.ndarray, right: np.ndarray, within: bool) -> float:
         if within:
             square = kernel[:, : len(kernel)]
             piece = 2 * piece - float(square.sum(dtype=np.float64)) - float(np.trace(square))
-        total += piece
-    return total
+        return piece
+
+    return sum(share(piece_sum, range(0, len(left), rows)))
 
 
 def mode_weights(samples: Array, means: Array, weights: Array) -> ModeWeights:

@@ -19,16 +19,17 @@ EVERYTHING |= {"sources", "training", "training_defaults"}
 # What each room may import of the others.
 ALLOWED = {
     "autodiff": set(),
+    "threads": set(),
     "backend": {"autodiff"},
     "sources": set(),
     "optimizers": set(),
     "formulas": {"autodiff"},
-    "nets": {"backend", "autodiff"},
+    "nets": {"backend", "autodiff", "threads"},
     "schedules": {"formulas", "backend"},
-    "distributions": {"formulas", "backend"},
+    "distributions": {"formulas", "backend", "threads"},
     "denoisers": TRUTH,
     "samplers": SAMPLING,
-    "metrics": SAMPLING,
+    "metrics": SAMPLING | {"threads"},
     "models": {"nets", "formulas", "schedules", "denoisers", "samplers", "backend", "autodiff"},
     "training": {"optimizers", "backend", "training_defaults"},
     "cards": {"backend", "sources", "derivations"},  # derivations only to find them, inside a function

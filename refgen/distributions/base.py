@@ -19,6 +19,7 @@ from numpy import ndarray
 
 from refgen.backend import Stream, array_module, to_host
 from refgen.distributions.doors import check_level
+from refgen.threads import share
 
 __all__ = ["Distribution"]
 
@@ -192,7 +193,8 @@ class Distribution(ABC):
         rows = self._rows_of_cov if cov else self._rows
         if array_module(x) is not onp:
             rows *= ON_DEVICE
-        pieces = [function(points[i : i + rows]) for i in range(0, max(len(points), 1), rows)]
+        starts = range(0, max(len(points), 1), rows)
+        pieces = share(lambda i: function(points[i : i + rows]), starts)
         result = pieces[0] if len(pieces) == 1 else np.concatenate(pieces)
         result = result.astype(np.float32) if narrow else result
         return np.reshape(result, (*x.shape[:-1], *result.shape[1:]))

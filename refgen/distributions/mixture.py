@@ -28,7 +28,7 @@ from refgen.formulas.parametrisation import conditional_score
 __all__ = ["GaussianMixture", "grid", "ring", "two_gaussians"]
 
 PARAMETERS = ("weights", "means", "covs")
-CACHE = 2**17  # numbers that fit beside each other in a core's cache
+CACHE = 2**18  # numbers of a piece, some of which still are in the cache when they are used again
 NEAR = 8.0  # standard deviations; products of so large numbers are good to 1e-5 in float32
 SEPARATED = 6.0  # means this many standard deviations apart are modes of their own
 

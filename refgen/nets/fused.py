@@ -22,7 +22,8 @@ from autograd.tracer import isbox
 
 from refgen.autodiff import array_module
 from refgen.nets.activations import silu_gate, silu_slope
-from refgen.nets.workspace import borrow, give_back, run_parts, threads
+from refgen.nets.workspace import borrow, give_back
+from refgen.threads import run_parts, threads
 
 __all__ = ["Tapes", "inference", "network"]
 

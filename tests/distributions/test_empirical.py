@@ -86,9 +86,10 @@ def test_many_points_go_in_pieces():
 
 
 @pytest.mark.parametrize(("dim", "limit"), [(2, 16e6), (9, 80e6)])
-def test_memory_is_that_of_a_piece_however_many_queries_there_are(dim, limit):
+def test_memory_is_that_of_a_piece_however_many_queries_there_are(monkeypatch, dim, limit):
     """An array of all pairs would take 120 MB in two dimensions, 240 MB in nine, and there are several. As
     queries are done in pieces, 10,000 of them add to this their own arrays alone, some megabytes."""
+    monkeypatch.setenv("REFGEN_THREADS", "1")  # each thread has a piece
     law, x = Empirical(Stream(8).normal(100_000, dim)), Stream(9).normal(300, dim).astype(np.float32)
     methods = [
         (law.posterior_mean, x),
