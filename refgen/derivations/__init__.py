@@ -13,5 +13,9 @@ TOPICS = {
     "TWE": "Tweedie's formula",
     "EBM": "Energies, the normalising constant and the score",
     "SM": "Score matching: explicit and implicit",
+    "SSM": "Sliced score matching and Hutchinson's trace",
+    "DSM": "Denoising score matching",
+    "LAN": "Langevin dynamics",
+    "NCSN": "Scores at many noise levels, annealed Langevin dynamics",
     "DDPM": "DDPM: training, sampling, variances",
 }
