@@ -13,6 +13,7 @@ __all__ = [
     "CS167",
     "EFRON_2011",
     "FIELD",
+    "GARDINER_2009",
     "HANG_2023",
     "HO_2020",
     "HUTCHINSON_1989",
@@ -21,11 +22,13 @@ __all__ = [
     "KINGMA_2021",
     "LUO_2022",
     "NICHOL_2021",
+    "ROBERTS_1996",
     "SALIMANS_2022",
     "SJTU",
     "SOHL_DICKSTEIN_2015",
     "SONG_2019",
     "SONG_2019_SLICED",
+    "SONG_2020",
     "SONG_2021",
     "SONG_KINGMA_2021",
     "SONG_NOTES",
@@ -160,6 +163,24 @@ HUTCHINSON_1989 = _source(
     "Hutchinson 1989",
     "A Stochastic Estimator of the Trace of the Influence Matrix for Laplacian Smoothing Splines",
     "Communications in Statistics - Simulation and Computation 18 (3)",
+)
+SONG_2020 = _source(
+    "SONG_2020",
+    "Song & Ermon 2020",
+    "Improved Techniques for Training Score-Based Generative Models",
+    "NeurIPS 2020, arXiv:2006.09011",
+)
+ROBERTS_1996 = _source(
+    "ROBERTS_1996",
+    "Roberts & Tweedie 1996",
+    "Exponential Convergence of Langevin Distributions and Their Discrete Approximations",
+    "Bernoulli 2 (4)",
+)
+GARDINER_2009 = _source(
+    "GARDINER_2009",
+    "Gardiner 2009",
+    "Stochastic Methods: A Handbook for the Natural and Social Sciences",
+    "Springer",
 )
 EFRON_2011 = _source("EFRON_2011", "Efron 2011", "Tweedie's Formula and Selection Bias", "JASA 106 (496)")
 VINCENT_2011 = _source(
