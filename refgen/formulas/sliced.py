@@ -14,7 +14,6 @@ import autograd.numpy as np
 from refgen.formulas.elementary import Array, identity_like, require_last_axis
 
 __all__ = [
-    "LAWS",
     "directions",
     "divergence",
     "estimate_var",
