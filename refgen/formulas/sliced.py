@@ -7,7 +7,6 @@ the data; then v^T J v is the trace of J in the mean, and takes one reverse pass
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import autograd.numpy as np
 
@@ -29,20 +28,20 @@ __all__ = [
 LAWS = ("gaussian", "rademacher", "sphere")
 
 
-def directions(rng: Any, law: str, *shape: int, dtype: Any = float) -> Array:
-    r"""Random directions with :math:`\mathbb E[vv^\top]=I`.                           [SSM-6, SSM-7]
+def directions(normals: Array, law: str) -> Array:
+    r"""Random directions with :math:`\mathbb E[vv^\top]=I`, from standard normals.       [SSM-6, SSM-7]
 
-    rng: a stream with normal(*shape, dtype=) and uniform. law: "gaussian", N(0, I); "rademacher", a sign
-    +1 or -1 for each coordinate; "sphere", uniform on the sphere of radius sqrt(d). shape: (..., d).
+    normals: (..., d). law: "gaussian", N(0, I), the normals themselves; "rademacher", their signs, +1 or -1
+    for each coordinate; "sphere", uniform on the sphere of radius sqrt(d). Returns (..., d).
     Source: Song et al. 2019; Hutchinson 1989 (signs).
     """
     _require_law(law)
-    if law == "rademacher":
-        return 1 - 2 * np.floor(2 * rng.uniform(*shape, dtype=dtype))
-    v = rng.normal(*shape, dtype=dtype)
     if law == "gaussian":
-        return v
-    return math.sqrt(shape[-1]) * v / np.sqrt(np.sum(v**2, axis=-1, keepdims=True))
+        return normals
+    if law == "rademacher":
+        return np.where(normals < 0, -np.ones_like(normals), np.ones_like(normals))
+    d = np.shape(normals)[-1]
+    return math.sqrt(d) * normals / np.sqrt(np.sum(normals**2, axis=-1, keepdims=True))
 
 
 def trace_along(v: Array, jac: Array) -> Array:

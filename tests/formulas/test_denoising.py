@@ -23,7 +23,6 @@ def test_accuracy_against_fifty_digits(x, x_noisy, s, std):
     one = lambda number: np.array([number])  # noqa: E731
     terms = [c, b / e**2, -a / e**2]
     size = sum(map(abs, terms))
-    noise = e * c + a
     cases = [
         (denoising.kernel_score(one(x), one(x_noisy), std)[0], (a - b) / e**2, (abs(a) + abs(b)) / e**2),
         (denoising.denoising(one(s), one(x), one(x_noisy), std), sum(terms) ** 2 / 2, size**2 / 2),
