@@ -16,6 +16,10 @@ __all__ = ["CALLS", "KERNELS", "REFUSALS"]
 HOST = np.zeros((3, 4), np.float32)
 
 
+class Number(float):
+    """A number of a type that is not Python's own."""
+
+
 def _vjp(function, x, g):
     return make_vjp(function, x)[0](g)
 
@@ -43,6 +47,8 @@ VIEWS = {
     "view ndarray": lambda a, xp: a((3, 4)).view(np.ndarray),
     "slice": lambda a, xp: a((3, 4))[:, 1:3],
     "integers": lambda a, xp: a((3, 4))[1, 2],
+    "an element shares memory": lambda a, xp: (lambda x: np.may_share_memory(x, x[1, 2]))(a((3, 4))),
+    "a row shares memory": lambda a, xp: (lambda x: np.may_share_memory(x, x[1]))(a((3, 4))),
     "new axis": lambda a, xp: a((3, 4))[:, None],
     "ellipsis": lambda a, xp: a((3, 4))[..., 0],
     "out of range": lambda a, xp: a((3, 4))[5],
@@ -74,6 +80,9 @@ REFUSALS = {
     "device += host": lambda a, xp: a((3, 4)).__iadd__(HOST),
     "matmul host": lambda a, xp: a((3, 4)) @ HOST.T,
     "add list": lambda a, xp: a((3,)).__add__([1, 2, 3]),
+    "add subclass": lambda a, xp: a((3,)) + Number(1.0),
+    "add longdouble": lambda a, xp: a((3,)) + np.longdouble(1.0),
+    "asarray longdouble": lambda a, xp: xp.asarray(np.zeros(3, np.longdouble)),
     "out on host": lambda a, xp: np.exp(a((3, 4)), out=HOST),
     "matmul out on host": lambda a, xp: np.matmul(a((3, 3)), a((3, 4)), out=HOST),
     "add where": lambda a, xp: np.add(a((3, 4)), 1.0, where=True),

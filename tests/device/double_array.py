@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from tests.device.rounding import rounded
 from tests.device.snapshot import FILE
 
 __all__ = [
@@ -28,7 +29,8 @@ __all__ = [
 API = json.loads(FILE.read_text())
 COUNT = {"to_host": 0, "to_device": 0, "calls": 0}
 FUNCTIONS: dict[str, Callable[..., Any]] = {}  # CuPy's, by names as "exp" and "linalg.inv": `double` fills it
-SCALARS = (bool, int, float, complex, np.generic)
+# No longdouble, and no subclass of Python's numbers.
+SCALARS = {bool, int, float, complex, *(np.dtype(char).type for char in "?bhilqBHILQefdFD")}
 COMPARISONS = {"greater", "greater_equal", "less", "less_equal", "equal", "not_equal"}
 HOSTED = {"newshape", "shape", "axes", "axis", "reps", "indices_or_sections"}  # from the host in CuPy, too
 HOSTED |= {"pad_width", "source", "destination", "shift"}
@@ -81,10 +83,16 @@ def check(name: str, arguments: dict[str, Any]) -> None:
 
 
 def index(given: Any) -> Any:
-    """The index on the host. Lists and arrays of the host are moved to the device, and counted."""
+    """The index on the host. Lists and arrays of the host are moved to the device, and counted; a mask makes
+    the host wait, to read or to write, since it must know how many elements there are."""
     for part in given if isinstance(given, tuple) else (given,):
         COUNT["to_device"] += isinstance(part, np.ndarray | list)
+        COUNT["to_host"] += isinstance(part, DeviceArray) and part.dtype == bool
     return unwrap(given)
+
+
+def _holds_array(at: Any) -> bool:
+    return any(isinstance(part, np.ndarray) for part in (at if isinstance(at, tuple) else (at,)))
 
 
 class DeviceArray:
@@ -108,7 +116,7 @@ class DeviceArray:
         name = ufunc.__name__
         if not API["functions"].get(name, "").startswith("ufunc"):
             return NotImplemented
-        if not all(isinstance(x, (DeviceArray, np.ndarray, *SCALARS)) for x in (*inputs, *out)):
+        if not all(isinstance(x, DeviceArray | np.ndarray) or type(x) in SCALARS for x in (*inputs, *out)):
             return NotImplemented  # slices, lists and tuples that are given to ufunc.at among them
         if name in COMPARISONS:
             inputs = tuple(x.item() if isinstance(x, np.ndarray) and x.ndim == 0 else x for x in inputs)
@@ -151,9 +159,11 @@ class DeviceArray:
         return DeviceArray(self._host.view() if dtype is None else self._host.view(dtype))
 
     def __getitem__(self, at):
-        for part in at if isinstance(at, tuple) else (at,):
-            COUNT["to_host"] += isinstance(part, DeviceArray) and part.dtype == bool  # how many are there?
-        return wrap(self._host[index(at)])
+        at = index(at)
+        result = self._host[at]
+        if isinstance(result, np.generic) and not _holds_array(at):  # x[0] is a view there, and not a copy
+            result = self._host[(*(at if isinstance(at, tuple) else (at,)), ...)]
+        return wrap(result)
 
     def __setitem__(self, at, value):
         if isinstance(value, np.ndarray) and value.ndim:
@@ -178,6 +188,7 @@ def _method(name: str) -> Any:
         check(name, arguments)
         with np.errstate(all="ignore"):
             result = getattr(self._host, name)(*unwrap(args), **{k: unwrap(v) for k, v in kwargs.items()})
+        result = rounded(name, result)
         return arguments["out"] if arguments.get("out") is not None else wrap(result)
 
     return method

@@ -8,7 +8,7 @@ from click.testing import CliRunner
 
 from refgen import backend, distributions, models, runs
 from refgen.cli import main
-from tests.device import DOUBLE, counting, double
+from tests.device import DOUBLE, counting, double, exact
 
 TRAIN = ["train", "ddpm", "--data", "moons", "--hidden", "16", "--layers", "2", "--t", "20", "--cool", "0"]
 
@@ -32,6 +32,7 @@ def no_gpu(monkeypatch):
     monkeypatch.setattr(backend, "_gpu", missing)
 
 
+@exact
 def test_train_sample_evaluate_on_the_device_give_the_hosts_numbers(gpu, tmp_path):
     found = {}
     for device in ("cpu", "gpu"):
@@ -49,6 +50,7 @@ def test_train_sample_evaluate_on_the_device_give_the_hosts_numbers(gpu, tmp_pat
     assert (tmp_path / "cpu/metrics.csv").read_text().count("\n") == 2
 
 
+@exact
 def test_a_run_resumes_on_its_device_and_on_another_with_a_warning(gpu, tmp_path):
     straight, folder = tmp_path / "straight", tmp_path / "run"
     call(*TRAIN, "--out", straight, "--steps", 12)

@@ -57,6 +57,8 @@ MOVES = {  # what is done with a device array: arrays to the host, arrays to the
     "host index": (lambda x: x[np.array([0, 2])], 0, 1),
     "list index": (lambda x: x[[0, 2]], 0, 1),
     "set by host index": (lambda x: x.copy().__setitem__(np.array([0, 2]), 1.0), 0, 1),
+    "set by a mask": (lambda x: x.copy().__setitem__(x > 0, 1.0), 1, 0),
+    "add.at by a mask": (lambda x: xp.add.at(x.copy(), x > 0, 1.0), 1, 0),
     "asarray of its own": (lambda x: xp.asarray(x), 0, 0),
     "device index": (lambda x: x[xp.arange(2)], 0, 0),
     "zeros": (lambda x: xp.zeros((3, 4)), 0, 0),
@@ -127,6 +129,14 @@ def test_an_in_place_operator_keeps_the_array_and_its_dtype():
     assert x is y and x.dtype == np.float32
     with pytest.raises(TypeError):
         DeviceArray(np.arange(3)).__iadd__(0.5)
+
+
+def test_an_element_is_a_view_of_its_array():
+    x, at = DeviceArray(X.copy()), xp.asarray([1])
+    first, copied = x[0, 0], x[at[0], 0]
+    first += 5
+    copied += 7
+    assert float(x[0, 0]) == X[0, 0] + 5 and float(x[1, 0]) == X[1, 0]
 
 
 def test_a_singular_matrix_raises_nothing():

@@ -12,7 +12,7 @@ from refgen.denoisers import ExactDenoiser
 from refgen.distributions import Empirical, named
 from refgen.evaluation import evaluate
 from refgen.models.ddpm import DDPM
-from tests.device import DEVICES, IDS, same
+from tests.device import DEVICES, IDS, ROUNDING, same
 
 RING = named("ring").standardised()[0]
 MODEL = DDPM(T=20, hidden=16, layers=2, features=8, variance="optimal")
@@ -62,4 +62,4 @@ def test_an_evaluation_on_a_device_is_that_on_the_host(law, device):
     one, other = map(numbers, reports)
     assert one.keys() == other.keys()
     assert all(math.isclose(one[k], other[k], rel_tol=1e-3) for k in one if one[k] is not None)
-    assert one == other or device is not DEVICES[0]
+    assert one == other or ROUNDING or device is not DEVICES[0]
