@@ -11,8 +11,7 @@ from scipy.integrate import quad
 from scipy.optimize import minimize_scalar
 from scipy.stats import chi2
 
-from refgen.backend import Stream
-from refgen.cards import equation, mutant, z_limit
+from refgen.cards import equation, mutant
 from refgen.cards.strategies import positives
 from refgen.derivations import line
 from refgen.formulas import denoising, mixture
@@ -231,34 +230,6 @@ def error_without_bias(std, var, points):
 
 
 @equation(
-    "DSM-10/fits",
-    title="that error, in fits to noisy points",
-    formula=denoising.clean_error,
-    latex=r"\hat\theta=-\frac{\sum_i\tilde x_i\,(x_i-\tilde x_i)/\sigma^2}{\sum_i\tilde x_i^2}",
-    sources=[SWEET],
-    evidence="monte carlo",
-    how="z-scores of the mean error of 20,000 least-squares fits to 20 points each",
-    cases=[dict(std=std, seed=seed) for std in (0.1, 0.5, 2.0) for seed in (0, 1)],
-    relative=False,
-    tolerance=z_limit(6),
-    reject_at=10,
-)
-def fits_have_this_error(clean_error, std, seed, var=1.5, points=20, fits=20_000):
-    rng = Stream(seed)
-    x = np.sqrt(var) * rng.normal(fits, points)
-    x_noisy = x + std * rng.normal(fits, points)
-    theta = np.sum(x_noisy * (x_noisy - x), axis=1) / std**2 / np.sum(x_noisy**2, axis=1)
-    errors = var * (theta - 1 / var) ** 2
-    standard_error = np.std(errors) / np.sqrt(fits)
-    return (clean_error(np.array(std), var, points) - np.mean(errors)) / standard_error, 0.0
-
-
-@mutant("variance", of="DSM-10/fits", why="the variance left out: more noise would always be worse")
-def error_without_variance(std, var, points):
-    return std**4 / var / (var + std**2) ** 2
-
-
-@equation(
     "DSM-10/best",
     title="the best noise level lies in between",
     formula=denoising.clean_error,
@@ -287,4 +258,4 @@ def more_noise_is_better(std, var, points):
 
 @mutant("variance", of="DSM-10/best", why="no variance: then the less noise the better")
 def less_noise_is_better(std, var, points):
-    return error_without_variance(std, var, points)
+    return std**4 / var / (var + std**2) ** 2
