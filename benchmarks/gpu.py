@@ -108,23 +108,34 @@ JOBS: list[tuple[str, str, list[tuple[int, int]], Callable[[int, int], int], Cal
 def table(
     gpu: Device, name: str, what: str, sizes: list, units: Callable, make: Callable, rounds: int
 ) -> str:
-    """One job's table, and below it the sizes from which on the GPU is the faster."""
-    rows, pays = [], []
+    """One job's table, and below it the sizes from which on the GPU is the faster, and what went wrong."""
+    rows, pays, wrong = [], [], []
     for a, b in sizes:
         say(f"{name}, {a} x {b}")
-        count = units(a, b)
-        work = {"gpu": make(gpu, a, b, count), "cpu": make(CPU, a, b, count)}
-        agree(*(to_host(work[side]()) for side in ("cpu", "gpu")), f"{name}, {a} x {b}", 0.01)
-        if ON_CUDA and make is stepping:
-            work["PyTorch"] = torch_stepping(a, b, count)
-        found: dict[str, Timed] = interleaved(work, rounds, units=count)
-        pays += [f"{a:,} x {b:,}"] * (found["cpu"].ratio > 1)
-        peer = str(found["PyTorch"]) if "PyTorch" in found else "-"
-        kernels = f"{launched(work['gpu']) / count:.0f}" if counted() else "-"
-        rows.append([f"{a:,} x {b:,}", f"{found['gpu'].ms:.3g}", found["cpu"], peer, kernels])
+        try:
+            row, paid = measured(gpu, f"{name}, {a} x {b}", a, b, units(a, b), make, rounds)
+        except (SystemExit, MemoryError) as error:  # the two disagree, or no memory: other sizes may do
+            wrong.append(f"{a:,} x {b:,}: {' '.join(str(error).split())}.")
+            continue
+        rows.append([f"{a:,} x {b:,}", *row])
+        pays += [f"{a:,} x {b:,}"] * paid
     heading = [f"{name}, {what}", "GPU ms", "CPU ms (times the GPU's)", "PyTorch on the GPU", "kernels"]
     verdict = f"The GPU is the faster at {', '.join(pays)}." if pays else "The GPU is nowhere the faster."
-    return f"{markdown(heading, rows)}\n\n{verdict}"
+    return "\n\n".join([markdown(heading, rows), verdict, *wrong])
+
+
+def measured(
+    gpu: Device, name: str, a: int, b: int, count: int, make: Callable, rounds: int
+) -> tuple[list, bool]:
+    """The cells of a row, and whether the GPU is the faster."""
+    work = {"gpu": make(gpu, a, b, count), "cpu": make(CPU, a, b, count)}
+    agree(*(to_host(work[side]()) for side in ("cpu", "gpu")), name, 0.01)
+    if ON_CUDA and make is stepping:
+        work["PyTorch"] = torch_stepping(a, b, count)
+    found: dict[str, Timed] = interleaved(work, rounds, units=count)
+    peer = str(found["PyTorch"]) if "PyTorch" in found else "-"
+    kernels = f"{launched(work['gpu']) / count:.0f}" if counted() else "-"
+    return [f"{found['gpu'].ms:.3g}", found["cpu"], peer, kernels], found["cpu"].ratio > 1
 
 
 def counted() -> bool:
@@ -185,10 +196,11 @@ def main() -> None:
             torch.set_num_threads(given.threads)
         parts = [f"The CPU with {given.threads} threads."]
         for name, what, sizes, units, make in JOBS:
+            print(f"{parts[-1]}\n", flush=True)  # a table is kept, whatever becomes of the next
             chosen = [sizes[0], sizes[-1]] if given.quick else sizes
             parts.append(table(gpu, name, what, chosen, units, make, rounds=2 if given.quick else 5))
         text = "\n\n".join(parts)
-    print(text)
+    print(text if given.dry else parts[-1])
     if given.out:
         Path(given.out).write_text(text + "\n")
 

@@ -21,7 +21,9 @@ def main() -> None:
     logs, page = Path(sys.argv[1]), Path(sys.argv[2])
     parts = [machine_lines(logs), test_line(logs / "tests.xml"), verify_line(logs / "verify.out")]
     benchmark = (logs / "benchmark.out").read_text().strip()
-    parts.append(benchmark or "The benchmark did not run to its end.")
+    parts += [benchmark] if benchmark else []
+    if not benchmark or (logs / "benchmark.failed").exists():
+        parts.append("The benchmark did not run to its end.")
     body = "\n\n".join(parts)
     text, count = BETWEEN.subn(lambda found: f"{found[1]}\n{body}\n\n{found[2]}", page.read_text())
     if count != 1:

@@ -80,6 +80,8 @@ def test_the_report_counts_tests_and_cards(tmp_path):
     assert "nearest its tolerance is C" in text
     assert "Not yet run" not in text and text.endswith("<!-- end -->\n\n## More\n")
     assert report_again(tmp_path) == text  # its markers are still there
+    (tmp_path / "benchmark.failed").touch()
+    assert "| the | table |\n\nThe benchmark did not run to its end.\n" in report_again(tmp_path)
 
 
 def report_again(folder: Path) -> str:
