@@ -154,7 +154,7 @@ def launched(call: Call) -> int:
 
 
 def dry() -> str:
-    """Calls of CuPy's functions for each unit of work, counted on the tests' stand-in: nearly its kernels."""
+    """The kernels that CuPy starts for each unit of work, nearly, as the tests' stand-in counts them."""
     sys.path.insert(0, str(Path(__file__).parent.parent))
     from tests.device import DOUBLE, counting
     from tests.device.double import COUNT
@@ -172,7 +172,7 @@ def dry() -> str:
             calls.append((COUNT["calls"] - before, count.transfers, count.blocks))
         per = [(many - few) / 10 for few, many in zip(*calls, strict=True)]
         rows.append([f"{name}, {what} {a:,} x {b:,}", *(f"{value:.1f}" for value in per)])
-    return markdown(["a unit of work", "calls", "transfers", "blocks of random numbers"], rows)
+    return markdown(["a unit of work", "kernels", "transfers", "blocks of random numbers"], rows)
 
 
 def main() -> None:

@@ -15,6 +15,7 @@ from tests.device.snapshot import FILE
 __all__ = [
     "API",
     "COUNT",
+    "FREE",
     "FUNCTIONS",
     "SCALARS",
     "DeviceArray",
@@ -27,13 +28,16 @@ __all__ = [
 ]
 
 API = json.loads(FILE.read_text())
-COUNT = {"to_host": 0, "to_device": 0, "calls": 0}
+COUNT = {"to_host": 0, "to_device": 0, "calls": 0}  # calls: of kernels, nearly
 FUNCTIONS: dict[str, Callable[..., Any]] = {}  # CuPy's, by names as "exp" and "linalg.inv": `double` fills it
 # No longdouble, and no subclass of Python's numbers.
 SCALARS = {bool, int, float, complex, *(np.dtype(char).type for char in "?bhilqBHILQefdFD")}
 COMPARISONS = {"greater", "greater_equal", "less", "less_equal", "equal", "not_equal"}
 HOSTED = {"newshape", "shape", "axes", "axis", "reps", "indices_or_sections"}  # from the host in CuPy, too
 HOSTED |= {"pad_width", "source", "destination", "shift"}
+# They start no kernel: views, and memory as it is found.
+FREE = {"reshape", "ravel", "transpose", "swapaxes", "moveaxis", "squeeze", "expand_dims", "broadcast_to"}
+FREE |= {"diagonal", "flip", "split", "empty", "empty_like", "view", "broadcast_arrays"}
 WAITING = dict(nonzero=1, flatnonzero=1, argwhere=1, unique=1, bincount=2, compress=1, extract=1)
 
 
@@ -89,6 +93,11 @@ def index(given: Any) -> Any:
         COUNT["to_device"] += isinstance(part, np.ndarray | list)
         COUNT["to_host"] += isinstance(part, DeviceArray) and part.dtype == bool
     return unwrap(given)
+
+
+def _same(x: Any, y: np.ndarray) -> bool:
+    """Whether both are the same view."""
+    return isinstance(x, np.ndarray) and x.__array_interface__ == y.__array_interface__
 
 
 def _holds_array(at: Any) -> bool:
@@ -161,6 +170,7 @@ class DeviceArray:
     def __getitem__(self, at):
         at = index(at)
         result = self._host[at]
+        COUNT["calls"] += _holds_array(at)
         if isinstance(result, np.generic) and not _holds_array(at):  # x[0] is a view there, and not a copy
             result = self._host[(*(at if isinstance(at, tuple) else (at,)), ...)]
         return wrap(result)
@@ -168,7 +178,14 @@ class DeviceArray:
     def __setitem__(self, at, value):
         if isinstance(value, np.ndarray) and value.ndim:
             raise ValueError("non-scalar numpy.ndarray cannot be used for fill")
-        self._host[index(at)] = unwrap(value)
+        at = index(at)
+        own = (
+            isinstance(value, DeviceArray)
+            and value._host.base is not None
+            and _same(self._host[at], value._host)
+        )
+        COUNT["calls"] += not own  # what x[1:] += 1 ends with
+        self._host[at] = unwrap(value)
 
 
 def _property(name: str) -> property:
@@ -183,7 +200,7 @@ def _method(name: str) -> Any:
     parameters = signature(API["methods"][name])
 
     def method(self, *args, **kwargs):
-        COUNT["calls"] += 1
+        COUNT["calls"] += name not in FREE
         arguments = parameters.bind(*args, **kwargs).arguments
         check(name, arguments)
         with np.errstate(all="ignore"):

@@ -79,6 +79,28 @@ def test_what_moves_is_counted(name):
     )
 
 
+LAUNCHES = {  # how many kernels CuPy starts
+    "arithmetic": (lambda x: np.exp(x) + 1, 2),
+    "views": (lambda x: np.reshape(x.T[1:], (3, 3))[0, 1:], 0),
+    "what is known on the host": (lambda x: (np.shape(x), np.ndim(x), np.result_type(x)), 0),
+    "in place": (lambda x: x.__iadd__(1), 1),
+    "a part in place": (lambda x: exec("x[:, 1:] *= 2", {"x": x}), 1),
+    "set": (lambda x: x.__setitem__((slice(None), 0), 0), 1),
+    "take": (lambda x: x[xp.asarray([0])], 1),
+    "product": (lambda x: x @ x.T, 1),
+    "product of a part": (lambda x: x[:, 1:] @ x[:, 1:].T, 3),
+    "product into a part": (lambda x: np.matmul(x, x.T, out=xp.empty((3, 4), x.dtype)[:, 1:]), 2),
+}
+
+
+@pytest.mark.parametrize("name", LAUNCHES)
+def test_kernels_are_counted(name):
+    act, kernels = LAUNCHES[name]
+    x, before = DeviceArray(X.copy()), COUNT["calls"]
+    act(x)
+    assert COUNT["calls"] - before == kernels
+
+
 def test_blocks_of_a_stream_are_counted_apart():
     stream = Stream(0, device=DOUBLE)
     with counting() as count:
