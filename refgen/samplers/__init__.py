@@ -12,6 +12,8 @@ __all__ = ["NAMES", "describe", "named"]
 # Each name is the file and the function in it.
 _DESCRIPTIONS = {
     "ancestral": "the reverse chain of DDPM, T stochastic steps (Ho et al. 2020, Algorithm 2)",
+    "annealed_langevin": "Langevin steps at each level, the noisiest first (Song & Ermon 2019, Algorithm 1)",
+    "langevin": "Langevin steps at one level, from its score alone (Parisi 1981)",
 }
 NAMES = tuple(_DESCRIPTIONS)
 
