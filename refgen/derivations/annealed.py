@@ -24,7 +24,7 @@ FORWARD = SJTU("'Score-based Diffusion Models', forward diffusion")
     title="levels at a constant ratio",
     formula=annealed.geometric_std,
     latex=r"\sigma_1>\dots>\sigma_L,\quad\frac{\sigma_1}{\sigma_2}=\dots=\frac{\sigma_{L-1}}{\sigma_L}",
-    sources=[SONG_2019("section 4.2"), NCSN],
+    sources=[SONG_2019("section 4.1"), NCSN],
     evidence="algebra",
     how="repeated division by one number, the (L - 1)-th root of the whole ratio",
     given=dict(smallest=positives(1e-3, 1.0), ratio=positives(1.01, 1e4), count=st.integers(2, 10)),
@@ -90,7 +90,7 @@ def rising(count):
     formula=annealed.ve_step,
     latex=r"x_i=x_{i-1}+\sqrt{\sigma_i^2-\sigma_{i-1}^2}\,z_{i-1}"
     r"\ \Rightarrow\ x_i\mid x_0\sim N(x_0,\sigma_i^2I)",
-    sources=[FORWARD, SONG_2021("eq. 20")],
+    sources=[FORWARD, SONG_2021("section 3.4")],
     evidence="algebra",
     how="x_i as a linear function of all noises: the chain run on unit vectors, whose "
     "squares add up to sigma_i^2",
@@ -124,7 +124,7 @@ def step_with_difference_of_stds(x_s, z, std_t, std_s):
     formula=annealed.ve_step_log_prob,
     latex=r"\int N(x_i;x_{i-1},(\sigma_i^2-\sigma_{i-1}^2)I)\,N(x_{i-1};x_0,\sigma_{i-1}^2I)\,dx_{i-1}"
     r"=N(x_i;x_0,\sigma_i^2I)",
-    sources=[FORWARD, SONG_2021("eq. 20")],
+    sources=[FORWARD, SONG_2021("section 3.4")],
     evidence="quadrature",
     how="a sum over x_{i-1} on a grid",
     given=dict(x_t=reals(), x_0=reals(-1, 1), std_s=positives(0.3, 3.0), ratio=positives(1.1, 4.0)),

@@ -95,7 +95,7 @@ def step_at_half_temperature(x, score, z, step):
     formula=langevin.mala_log_accept,
     latex=r"\log a=\min\Big(0,\ \log\frac{p(x')\,q(x\mid x')}{p(x)\,q(x'\mid x)}\Big),\quad "
     r"q(x'\mid x)=N(x';x+c\,s(x),2cI)",
-    sources=[ROBERTS_1996("section 1.4")],
+    sources=[ROBERTS_1996()],
     evidence="oracle",
     how="the four densities themselves; the scores by differentiating the mixture's log-density",
     given=rungs(
@@ -133,7 +133,7 @@ def accept_upside_down(x, x_new, log_p, log_p_new, score, score_new, step):
     title="with Metropolis' test the law stays, at any step",
     formula=langevin.mala_log_accept,
     latex=r"\int p(x)\,q(x'\mid x)\,a\,dx+p(x')\int q(y\mid x')(1-a)\,dy=p(x')",
-    sources=[ROBERTS_1996("section 1.4")],
+    sources=[ROBERTS_1996()],
     evidence="quadrature",
     how="one step of the chain applied to the target, on a grid; derived is the target itself",
     cases=[dict(law=law, step=step) for law in BUMPS for step in (0.1, 1.0)],

@@ -39,7 +39,7 @@ def geometric_std(fraction: Array, largest: Array, smallest: Array) -> Array:
     .. math:: \sigma=\sigma_{\max}^{1-f}\,\sigma_{\min}^{f},\qquad f_l=\frac{l-1}{L-1},\ l=1..L
 
     falls from the largest to the smallest as the fraction goes from 0 to 1. fraction: f, in [0, 1].
-    largest, smallest: > 0. Broadcastable. Source: Song & Ermon 2019, section 4.2.
+    largest, smallest: > 0. Broadcastable. Source: Song & Ermon 2019, section 4.1.
     """
     return exp((1 - fraction) * log(largest) + fraction * log(smallest))
 
@@ -69,7 +69,7 @@ def ve_step(x_s: Array, z: Array, std_t: Array, std_s: Array) -> Array:
     .. math:: x_i=x_{i-1}+\sqrt{\sigma_i^2-\sigma_{i-1}^2}\;z_{i-1}
 
     x_s, z: (..., d), z standard normal. std_t >= std_s >= 0: broadcastable, 0 for clean data.
-    Source: SJTU tutorial, 'Score-based Diffusion Models'; Song et al. 2021, eq. 20.
+    Source: SJTU tutorial, 'Score-based Diffusion Models'; Song et al. 2021, section 3.4.
     """
     require_last_axis(x_s=x_s, z=z)
     return x_s + sqrt(ve_step_var(std_t, std_s)) * z
