@@ -33,7 +33,7 @@ FUNCTIONS = SONG_NOTES("'Score functions'")
         3,
     ),
     tolerance=1e-10,
-    examples=50,
+    examples=25,
 )
 def work_of_the_score(line_integral, law, a, b, bend):
     nodes, weights = np.polynomial.legendre.leggauss(400)

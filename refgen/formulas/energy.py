@@ -88,7 +88,7 @@ def likelier(energy_a: Array, energy_b: Array) -> Array:
 
 
 def line_integral(score: Array, velocity: Array, weight: Array) -> Array:
-    r"""The work of a field along a path, on the nodes of a quadrature rule.             [EBM-9, EBM-10, SM-6]
+    r"""The work of a field along a path, on the nodes of a quadrature rule.                   [EBM-9, EBM-10]
 
     .. math:: \log p(b)-\log p(a)=\int_0^1 s(\gamma(u))\cdot\gamma'(u)\,du
 
