@@ -81,7 +81,7 @@ def likelihood_unweighted(energy_data, energy_model, mass_model):
     title="the model's term from draws of the model",
     formula=energy.contrastive_loss,
     latex=r"\mathbb E_{p_\theta}[\nabla_\theta E_\theta]\approx\frac1m\sum_j\nabla_\theta E_\theta(x_j)",
-    sources=[HINTON_2002(), SONG_KINGMA_2021("section 2")],
+    sources=[HINTON_2002(), SONG_KINGMA_2021()],
     evidence="monte carlo",
     how="z-scores at E = x^2 theta / 2, where the gradient is (mean of x^2 over the data - 1 / theta) / 2",
     cases=[dict(theta=theta, seed=seed) for theta in (0.5, 1.0, 4.0) for seed in (0, 1)],

@@ -121,7 +121,7 @@ def likelier_by_less_f(energy_a, energy_b):
     title="energies are log-densities turned over: their difference is a log-ratio",
     formula=energy.log_prob,
     latex=r"\log\frac{p(a)}{p(b)}=E(b)-E(a)",
-    sources=[SLIDE, SONG_KINGMA_2021("section 2")],
+    sources=[SLIDE, SONG_KINGMA_2021()],
     evidence="oracle",
     how="the log-density of a mixture, from an energy that is off by a known constant",
     given=rungs(lambda d: together(law=blobs(d), x=points(d), constant=reals()), 1, 2, 3),

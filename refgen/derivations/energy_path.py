@@ -142,7 +142,7 @@ def intervals_for_pieces(low, high):
     title="round a circle a field that is no score does work",
     formula=energy.line_integral,
     latex=r"\oint s\cdot d\ell=\iint(\partial_1s_2-\partial_2s_1)\,dA",
-    sources=[SONG_KINGMA_2021("section 3"), SONG_NOTES("'Score-based models'")],
+    sources=[SONG_KINGMA_2021(), SONG_NOTES("'Score-based models'")],
     evidence="quadrature",
     how="Stokes: the asymmetry of the Jacobian, by complex steps, summed over the disc",
     given=together(field=fields(2), centre=points(2, -2, 2), radius=positives(0.3, 2)),

@@ -38,7 +38,7 @@ def linear(d):
     formula=score_matching.explicit,
     latex=r"F(\theta)=\tfrac12E_p\lVert\nabla\log p(x)-s_\theta(x)\rVert^2",
     sources=[
-        HYVARINEN_2005("eq. 2"),
+        HYVARINEN_2005("section 2"),
         THEOREM,
         NOTES,
         KIM("'Score-based Generative Model'"),

@@ -25,7 +25,7 @@ def square_matrices(d):
     formula=score_matching.empirical,
     latex=r"J(\theta,D)=\tfrac1n\sum_i"
     r"\big[\tfrac12\lVert s_\theta(x_i)\rVert^2+\mathrm{tr}\,\nabla_xs_\theta(x_i)\big]",
-    sources=[HYVARINEN_2005("eq. 4"), NOTES],
+    sources=[HYVARINEN_2005("section 2"), NOTES],
     evidence="algebra",
     how="for a linear score it is a quadratic in the first two moments of the data",
     given=rungs(
@@ -68,7 +68,7 @@ def objective_as_sum(s, trace):
     title="over draws it estimates the implicit objective",
     formula=score_matching.empirical,
     latex=r"E_D\,J(\theta,D)=E_p\big[\tfrac12\lVert s_\theta\rVert^2+\mathrm{tr}\,\nabla_xs_\theta\big]",
-    sources=[HYVARINEN_2005("eq. 4"), NOTES],
+    sources=[HYVARINEN_2005("section 2"), NOTES],
     evidence="monte carlo",
     how="z-scores for N(0, 1) and linear scores, the first that of a worked example: -1.5 x + 0.4, -0.295",
     cases=[dict(a=a, b=b, seed=seed) for seed in (0, 1) for a, b in ((-1.5, 0.4), (-1.0, 0.0), (2.0, -1.0))],
@@ -94,7 +94,7 @@ def estimate_by_one(s, trace):
     title="a linear score fitted to data in closed form",
     formula=score_matching.minimiser,
     latex=r"s_\theta=\Phi\theta:\quad\theta^*=-(\overline{\Phi^\top\Phi})^{-1}\,\overline{\mathrm{tr}\,\nabla\Phi}",
-    sources=[HYVARINEN_2005("section 3.1")],
+    sources=[HYVARINEN_2005("section 3")],
     evidence="algebra",
     how="with the fields e_j and x_j e_j it is the Gaussian of the data's mean and variances",
     given=rungs(

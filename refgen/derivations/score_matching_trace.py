@@ -26,7 +26,7 @@ NOT_SCALABLE = SONG_NOTES("'Score Matching is not scalable'")
     title="the trace is the sum of the d diagonal entries of the Jacobian",
     formula=derivatives.trace,
     latex=r"\mathrm{tr}(\nabla_xs_\theta)=\sum_{i=1}^d\frac{\partial s_{\theta,i}}{\partial x_i}",
-    sources=[NOT_SCALABLE, HYVARINEN_2005("eq. 3")],
+    sources=[NOT_SCALABLE, HYVARINEN_2005("theorem 1")],
     evidence="autodiff",
     how="the diagonal of the Jacobian by complex steps",
     given=rungs(

@@ -45,7 +45,7 @@ def log_normaliser(energy: Array, log_weight: Array) -> Array:
 
     energy: E(x_i), (..., n). log_weight: log w_i, broadcastable: that of the quadrature rule; 0 for a sum
     over discrete states; -log q(x_i) - log n for n draws from a density q, which estimates Z (not log Z)
-    without bias. Returns (...). Finite wherever log Z is. Source: Song & Kingma 2021, section 2.
+    without bias. Returns (...). Finite wherever log Z is. Source: Song & Kingma 2021.
     """
     exponent = log_weight - energy
     largest = np.max(exponent, axis=-1, keepdims=True)
@@ -105,7 +105,7 @@ def asymmetry(jacobian: Array) -> Array:
 
     .. math:: \lVert J-J^\top\rVert_F,\qquad J_{ij}=\frac{\partial s_i}{\partial x_j}
 
-    jacobian: (..., d, d). Returns (...), >= 0. Source: Song & Kingma 2021, section 3.
+    jacobian: (..., d, d). Returns (...), >= 0. Source: Song & Kingma 2021.
     """
     if np.ndim(jacobian) < 2 or np.shape(jacobian)[-1] != np.shape(jacobian)[-2]:
         raise ValueError(f"jacobian has shape {np.shape(jacobian)}; it must be (..., d, d)")

@@ -37,7 +37,7 @@ def explicit(s: Array, score: Array) -> Array:
     .. math:: F=\tfrac12\,\mathbb E_p\lVert\nabla\log p(x)-s(x)\rVert^2\ge0
 
     is the Fisher divergence, 0 only for the score itself. s, score: (..., d). Returns (...), for each point.
-    Some texts leave out the half. Source: Hyvarinen 2005, eq. 2; Isachenko, 'Implicit score matching'.
+    Some texts leave out the half. Source: Hyvarinen 2005, section 2; Isachenko, 'Implicit score matching'.
     """
     require_last_axis(s=s, score=score)
     difference = s - score
@@ -72,7 +72,7 @@ def empirical(s: Array, trace: Array) -> Array:
     .. math:: J(\theta, D)=\frac1n\sum_{i=1}^n\Big[\tfrac12\lVert s_\theta(x_i)\rVert^2
               +\mathrm{tr}\,\nabla_xs_\theta(x_i)\Big]
 
-    s: (n, d) at the data. trace: (n,). Returns a scalar. Source: Hyvarinen 2005, eq. 4.
+    s: (n, d) at the data. trace: (n,). Returns a scalar. Source: Hyvarinen 2005, section 2.
     """
     return np.mean(implicit(s, trace), axis=-1)
 
@@ -148,7 +148,7 @@ def minimiser(features: Array, traces: Array, mass: Array | None = None) -> Arra
 
     features: Phi(x_i), (n, d, k), one field for each parameter. traces: of their Jacobians, (n, k). mass: the
     weight of each point, (n,), sum 1; equal where not given. Returns (k,).
-    Raises ValueError where shapes differ. Source: Hyvarinen 2005, section 3 (least squares).
+    Raises ValueError where shapes differ. Source: least squares; Hyvarinen 2005, section 3, for a Gaussian.
     """
     n, d, k = np.shape(features) if np.ndim(features) == 3 else (0, 0, 0)
     if np.ndim(features) != 3 or np.shape(traces) != (n, k):
