@@ -71,9 +71,10 @@ class ExactDenoiser(Denoiser):
 class LearnedDenoiser(Denoiser):
     """A trained network as a denoiser.
 
-    predict: (x, log_snr) -> (n, d), the network. target: what it was trained to predict, "eps", "x_0",
-    "score" or "v"; that is returned as it is, and the others by the formula that amplifies its error least.
-    Raises ValueError for another target.
+    predict: (x, log_snr) -> (n, d), the network, which knows levels of unit power, signal^2 + std^2 = 1; at
+    others, those of a ladder of noise say, it is asked at the same level scaled to that. target: what it was
+    trained to predict, "eps", "x_0", "score" or "v"; that is returned as it is, and the others by the formula
+    that amplifies its error least. Raises ValueError for another target.
     """
 
     def __init__(self, predict: Callable[[Array, Array], Array], target: str = "eps"):
@@ -85,6 +86,7 @@ class LearnedDenoiser(Denoiser):
         return self.predict(x, log_snr(signal, std))
 
     def eps(self, x: Array, signal: Array, std: Array) -> Array:
+        x, signal, std, _ = _at_unit_power(x, signal, std)
         answer = self._ask(x, signal, std)
         if self.target == "x_0":
             return parametrisation.eps_from_x_0(x, answer, signal, std)
@@ -95,23 +97,38 @@ class LearnedDenoiser(Denoiser):
         return answer
 
     def x_0(self, x: Array, signal: Array, std: Array) -> Array:
-        if self.target == "x_0":
-            return self._ask(x, signal, std)
-        if self.target == "v":
-            return velocity.x_0_from_v(x, self._ask(x, signal, std), signal, std)
-        return super().x_0(x, signal, std)
+        if self.target not in ("x_0", "v"):
+            return super().x_0(x, signal, std)
+        x, signal, std, _ = _at_unit_power(x, signal, std)
+        answer = self._ask(x, signal, std)
+        return answer if self.target == "x_0" else velocity.x_0_from_v(x, answer, signal, std)
 
     def score(self, x: Array, signal: Array, std: Array) -> Array:
-        return self._ask(x, signal, std) if self.target == "score" else super().score(x, signal, std)
+        if self.target != "score":
+            return super().score(x, signal, std)
+        x, signal, std, scale = _at_unit_power(x, signal, std)
+        answer = self._ask(x, signal, std)
+        return answer if _is_one(scale) else answer / scale
 
     def v(self, x: Array, signal: Array, std: Array) -> Array:
-        if self.target == "v":
-            return self._ask(x, signal, std)
+        if self.target not in ("x_0", "v"):
+            return super().v(x, signal, std)
+        x, signal, std, scale = _at_unit_power(x, signal, std)
+        answer = self._ask(x, signal, std)
         if self.target == "x_0":
-            x_0 = self._ask(x, signal, std)
-            eps = parametrisation.eps_from_x_0(x, x_0, signal, std)
-            return velocity.v_from_x_0_and_eps(x_0, eps, signal, std)
-        return super().v(x, signal, std)
+            eps = parametrisation.eps_from_x_0(x, answer, signal, std)
+            answer = velocity.v_from_x_0_and_eps(answer, eps, signal, std)
+        return answer if _is_one(scale) else answer * scale
+
+
+def _at_unit_power(x: Array, signal: Array, std: Array) -> tuple[Array, Array, Array, Array]:
+    """`unit_power`, which leaves a variance-preserving level to the bit as it is."""
+    scaled = parametrisation.unit_power(x, signal, std)
+    return (x, signal, std, 1.0) if _is_one(scaled[3]) else scaled
+
+
+def _is_one(scale: Array) -> bool:
+    return isinstance(scale, float) and abs(scale - 1) < 1e-6
 
 
 class Counted(Denoiser):

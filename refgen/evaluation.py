@@ -26,8 +26,8 @@ def score_times(T: int) -> list[int]:
 
 
 def control_terms(model: Any, law: Distribution, n: int) -> int:
-    """How many terms the control sums: levels times points times components of the law (or points of it)."""
-    return model.levels.T * n * len(getattr(law, "means", [0]))
+    """How many terms the control sums: steps times points times components of the law (or points of it)."""
+    return model.calls() * n * len(getattr(law, "means", [0]))
 
 
 def evaluate(
@@ -89,14 +89,15 @@ def evaluate(
             "z": found.z.tolist(),
         }
     terms = control_terms(model, law, n)
-    size = f"{terms:.1e} terms: {levels.T:,} levels x {n:,} points x {terms // (levels.T * n):,} components"
+    steps = model.calls()
+    size = f"{terms:.1e} terms: {steps:,} steps x {n:,} points x {terms // (steps * n):,} components"
     if control is None and terms > CONTROL_TERMS:
         say(f"no control, it would sum {size}; --control runs it, a smaller --n makes it cheap")
     elif control or control is None:
         say(f"control: the sampler with the exact denoiser, {size}")
         chain = model.sample(params, n, rng.spawn("control"), x_0=data, denoiser=exact)
         report["control"] = distance(chain, CONTROL_BOUND)
-    if density:
+    if density and hasattr(model, "log_prob"):
         say("bound on the likelihood")
         log_prob = model.log_prob(params, fresh, rng.spawn("bound"), x_0=data)
         report["nll"] = _likelihood(law, fresh, log_prob)

@@ -128,13 +128,15 @@ def forward_process(
 ) -> Figure:
     """Data becoming noise: the same points at a few times, with how much signal is left.
 
-    points, noise: (n, 2). times: from clean to noisy.
+    points, noise: (n, 2). times: from clean to noisy. Where no signal is lost, as in a ladder of noise, the
+    std of the noise is written.
     """
     figure, axes = _panels(1, len(times))
     limit = max(limit_of(points), 3.2)
     for ax, t in zip(axes[0], times, strict=True):
         signal, std = schedule.level(t)
-        _frame(ax, limit, f"t = {t}, signal {signal:.2f}")
+        shown = f"std {std:.2f}" if schedule.level(schedule.T)[0] == 1 else f"signal {signal:.2f}"
+        _frame(ax, limit, f"t = {t}, {shown}")
         _scatter(ax, diffuse(points, noise, signal, std), DATA)
     return figure
 

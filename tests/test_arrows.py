@@ -26,11 +26,12 @@ ALLOWED = {
     "formulas": {"autodiff"},
     "nets": {"backend", "autodiff", "threads"},
     "schedules": {"formulas", "backend"},
+    "ladders": {"formulas"},
     "distributions": {"formulas", "backend", "threads"},
     "denoisers": TRUTH,
     "samplers": SAMPLING,
     "metrics": SAMPLING | {"threads"},
-    "models": {"nets", "formulas", "schedules", "denoisers", "samplers", "backend", "autodiff"},
+    "models": {"nets", "formulas", "schedules", "ladders", "denoisers", "samplers", "backend", "autodiff"},
     "training": {"optimizers", "backend", "training_defaults"},
     "cards": {"backend", "sources", "derivations"},  # derivations only to find them, inside a function
     "derivations": CHECKED | {"cards", "sources"},

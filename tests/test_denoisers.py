@@ -65,6 +65,20 @@ def test_a_network_that_learned_the_truth_is_the_exact_denoiser(target, answer, 
     )
 
 
+@pytest.mark.parametrize(("signal", "std"), [(1.0, 3.0), (1.0, 0.05), (2.0, 0.7), (0.3, 0.2)])
+@pytest.mark.parametrize("answer", ANSWERS)
+@pytest.mark.parametrize("target", TARGETS)
+def test_a_network_answers_at_levels_of_any_power(target, answer, signal, std):
+    """A ladder of noise has signal 1; the network has seen variance-preserving levels only."""
+    exact = getattr(ExactDenoiser(MIXTURE), answer)(X, signal, std)
+    got = getattr(learned(target), answer)(X, signal, std)
+    np.testing.assert_allclose(got, exact, rtol=1e-8, atol=1e-9)
+    columns = np.full((50, 1), signal), np.full((50, 1), std)
+    # one level a point: asked with columns of levels, it says the same
+    got = LearnedDenoiser(lambda x, level: learned(target).predict(x, float(level[0, 0])), target)
+    np.testing.assert_allclose(getattr(got, answer)(X, *columns), exact, rtol=1e-8, atol=1e-9)
+
+
 @pytest.mark.parametrize("target", TARGETS)
 def test_what_the_network_says_is_returned_untouched(target):
     said = Stream(1).normal(50, 2)

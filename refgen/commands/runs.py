@@ -30,7 +30,7 @@ SAMPLE_CHUNK = 10_000
 
 # What the hyper-parameters of the models are, by field.
 HELP = {
-    "T": "Noise levels; 100 to 4000 are usual.",
+    "T": "Noise levels; usual are 100 to 4000 for ddpm, 10 to 1000 for ncsn.",
     "schedule": "How the noise grows from level to level.",
     "target": "What the network predicts: the noise, the data, the score or the velocity.",
     "weighting": "Of the loss: simple is none, snr is the data's, capped, elbo is the bound itself.",
@@ -39,6 +39,10 @@ HELP = {
     "hidden": "Width of the network; 64 to 512 are usual.",
     "layers": "Hidden layers of the network; 2 to 5 are usual.",
     "features": "Numbers that tell the network the noise level; even.",
+    "largest": "Largest noise, in stds of the data; at least the distance of the modes.",
+    "smallest": "Smallest noise, in stds of the data.",
+    "per_level": "Langevin steps at each level; 5 to 100 are usual.",
+    "langevin_step": "In units of the level's variance, below 2; 0.02 to 0.4 are usual.",
 }
 
 
@@ -217,7 +221,7 @@ def sample(
     if steps is not None and steps > model.T:
         raise ValueError(f"--steps is {steps}; the model has {model.T} levels")
     rng = backend.Stream(seed, "sample", device=where)
-    optimal = model.variance == "optimal"  # estimated from data
+    optimal = getattr(model, "variance", "") == "optimal"  # estimated from data
     law: Any = law_of_run(run.folder, run.config) if exact or optimal else None
     denoiser = ExactDenoiser(law) if exact else None
     data = law.sample(rng.spawn("data"), 2000) if optimal else None

@@ -22,6 +22,15 @@ POINTS = 2000
 FRAMES = 60
 
 
+def _times(levels: Any) -> set[int]:
+    """A few times between clean data and noise, where there is something to see."""
+    T = levels.T
+    if levels.level(T)[0] < 1:
+        return {0, T // 10, T // 4, T // 2, T}
+    # A ladder spends most of its levels on noise that nobody sees.
+    return {0, T, *(int(np.argmin(np.abs(levels.std[1:] - std))) + 1 for std in (0.2, 0.6, 1.5))}
+
+
 def _overview(run: Run, law: Distribution, rng: Stream) -> Figure:
     smooth = None if law.entropy == -np.inf else law
     learned = run.model.sample(run.params, POINTS, rng, x_0=law.sample(rng.spawn("data"), POINTS))
@@ -30,8 +39,7 @@ def _overview(run: Run, law: Distribution, rng: Stream) -> Figure:
 
 
 def _forward(run: Run, law: Distribution, rng: Stream) -> Figure:
-    T = run.model.levels.T
-    times = sorted({0, T // 10, T // 4, T // 2, T})
+    times = sorted(_times(run.model.levels))
     points, noise = law.sample(rng.spawn("data"), POINTS), rng.normal(POINTS, law.dim)
     return plots.forward_process(points, noise, run.model.levels, times)
 
@@ -62,7 +70,7 @@ def _loss(run: Run, law: Distribution | None = None, rng: Stream | None = None) 
 
 def _reverse(run: Run, law: Distribution, rng: Stream) -> Figure:
     T = run.model.levels.T
-    shown = sorted({T, T // 2, T // 4, T // 10, 0}, reverse=True)
+    shown = sorted(_times(run.model.levels), reverse=True)
     kept = _walk(run, law, rng, 1000, sorted({*shown, *np.linspace(0, T, 101).astype(int).tolist()}))
     return plots.reverse_process(kept, shown)
 

@@ -5,7 +5,7 @@ With x_t = signal x_0 + std eps, any of eps, x_0, the score and v = signal eps -
 
 from __future__ import annotations
 
-from refgen.formulas.elementary import Array, require_last_axis
+from refgen.formulas.elementary import Array, require_last_axis, sqrt
 
 __all__ = [
     "conditional_score",
@@ -14,6 +14,7 @@ __all__ = [
     "eps_from_x_0",
     "score_from_eps",
     "score_loss_gap",
+    "unit_power",
     "v_from_eps",
     "x_0_from_eps",
 ]
@@ -104,3 +105,17 @@ def score_loss_gap(mean_square_score: Array, std: Array) -> Array:
     std: > 0. Broadcastable. Source: Vincent 2011.
     """
     return 1 / std**2 - mean_square_score
+
+
+def unit_power(x_t: Array, signal: Array, std: Array) -> tuple[Array, Array, Array, Array]:
+    r"""The same point and level at unit power, and the scale that was divided out.            [PAR-4]
+
+    .. math:: \Big(\frac{x_t}c,\ \frac{\mathrm{signal}}c,\ \frac{\mathrm{std}}c\Big),\qquad
+              c=\sqrt{\mathrm{signal}^2+\mathrm{std}^2}
+
+    eps and x_0 are the same before and after; the score is that at x_t / c divided by c, v is c times the
+    other. So what knows variance-preserving levels knows all. x_t: (..., d). signal, std: >= 0, not both 0,
+    broadcastable. Source: Karras et al. 2022, section 2.
+    """
+    scale = sqrt(signal**2 + std**2)
+    return x_t / scale, signal / scale, std / scale, scale

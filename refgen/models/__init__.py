@@ -9,7 +9,7 @@ from typing import Any
 
 __all__ = ["NAMES", "model_class", "name_of", "named"]
 
-_WHERE = {"ddpm": ("refgen.models.ddpm", "DDPM")}
+_WHERE = {"ddpm": ("refgen.models.ddpm", "DDPM"), "ncsn": ("refgen.models.ncsn", "NCSN")}
 
 NAMES = tuple(_WHERE)
 

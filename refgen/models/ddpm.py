@@ -215,6 +215,10 @@ class DDPM:
             raise ValueError("variance 'optimal' is estimated from data: give x_0, points (n, dim)")
         return optimal_variances(denoiser, levels, x_0, rng)
 
+    def calls(self, steps: int = 0) -> int:
+        """How often `sample` asks the denoiser."""
+        return steps or self.T
+
     def sample(
         self,
         params: Array,

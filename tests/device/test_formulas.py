@@ -24,7 +24,7 @@ from refgen.backend import Stream
 from refgen.cards import CARDS
 from refgen.cards.inject import each, on_device
 from refgen.cards.load import load_cards
-from refgen.formulas import boxes, chain, elbo, elementary, forward, mixture, snr
+from refgen.formulas import boxes, chain, elbo, elementary, forward, mixture, parametrisation, snr
 from tests.device import DEVICES, DOUBLE, IDS, ROUNDING, counting, same
 
 load_cards()
@@ -76,6 +76,7 @@ EXAMPLES = [
     (mixture.cov, *SHARED),
     (mixture.squared_distances, X, X[:2]),
     (mixture.squared_distances, MANY, MANY + 1),
+    (parametrisation.unit_power, X, np.array(0.8), np.array(2.0)),
     (snr.log_alpha_bar_from_log_snr, LOG_SNR),
     (snr.alpha_bar_from_log_snr, LOG_SNR),
     (snr.gaussian_square_error, LOG_SNR[1:-1], np.array([1.0, 0.2])),

@@ -270,7 +270,7 @@ def test_another_denoiser_may_stand_in_for_the_network_and_the_way_be_kept(varia
 
 
 def test_models_are_known_by_name():
-    assert NAMES == ("ddpm",)
+    assert NAMES == ("ddpm", "ncsn")
     assert name_of(named("ddpm")) == "ddpm"
     with pytest.raises(ValueError, match="no model 'dppm'; did you mean ddpm"):
         named("dppm")
