@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import importlib.util
 import json
 import os
 import re
@@ -49,9 +50,14 @@ def main() -> None:
         if name not in JOBS:
             parser.error(f"no job {name!r}; there are {', '.join(JOBS)}")
     free = sorted(os.sched_getaffinity(0)) if HOLDS else list(range(os.cpu_count() or 1))
+    if not all(part.isdigit() and int(part) > 0 for part in given.threads.split(",")):
+        parser.error(f"--threads is {given.threads}; it must be numbers >= 1, as 1,2")
     counts = [n for n in map(int, given.threads.split(",")) if n <= len(free)]
     if not counts:
         parser.error(f"--threads is {given.threads}; this machine has {len(free)} cores")
+    needed = [name for name in ("torch", "jax") if not importlib.util.find_spec(name)]
+    if needed and set(given.jobs or JOBS) - {"startup", "parts", "growth"}:
+        parser.error(f"{' and '.join(needed)} must be there: make bench installs all that is compared")
     tables, ratios = run_all(given.jobs or JOBS, counts, free, given.quick, given.kernels)
     tables["goals"] = goals_table(ratios)
     text = "\n\n".join(f"## {name}\n\n{table}" for name, table in tables.items())

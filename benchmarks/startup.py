@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import subprocess
 import sys
 from pathlib import Path
@@ -21,8 +22,9 @@ def measure(threads: int, quick: bool) -> tuple[str, dict[str, float]]:
         "refgen datasets": [REFGEN, "datasets"],
         "refgen equations POST-5/mean": [REFGEN, "equations", "POST-5/mean"],
         "python -c 'import numpy'": [sys.executable, "-c", "import numpy"],
-        "python -c 'import torch'": [sys.executable, "-c", "import torch"],
     }
+    if importlib.util.find_spec("torch"):
+        commands["python -c 'import torch'"] = [sys.executable, "-c", "import torch"]
     work = {
         name: lambda command=command: subprocess.run(command, capture_output=True, check=True)
         for name, command in commands.items()

@@ -85,6 +85,8 @@ class Stream:
     def __init__(self, seed: int, *path: str, device: Device = CPU, on_device: bool = False):
         if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0:
             raise ValueError(f"seed is {seed!r}; it must be an integer >= 0")
+        if not isinstance(device, Device):
+            raise ValueError(f"device is {device!r}; it must be a Device, such as backend.device('gpu')")
         self.seed, self.path, self.device = int(seed), path, device
         self._own = None
         if on_device and device is not CPU:

@@ -14,6 +14,7 @@ from threadpoolctl import threadpool_info
 
 import refgen
 from refgen.backend import Device, device
+from refgen.threads import threads
 
 __all__ = ["blas", "device_name", "gpu", "report", "report_lines", "versions"]
 
@@ -42,7 +43,7 @@ def blas() -> dict[str, str]:
         "name": name,
         "kernels": str(pool.get("architecture", "unknown")),
         "threads": str(pool.get("num_threads", "unknown")),
-        "network threads": os.environ.get("REFGEN_THREADS", "1"),
+        "refgen's threads": os.environ.get("REFGEN_THREADS", "1"),
     }
 
 
@@ -78,9 +79,9 @@ def device_name(device: Device) -> str:
     return f"gpu {properties['name'].decode()}" if properties else "gpu"
 
 
-def report() -> dict[str, dict[str, str]]:
-    """Everything a bug report should say, by heading; plain JSON."""
-    return {
+def report() -> dict[str, Any]:
+    """Everything a bug report should say, by heading, and notes, a list; plain JSON."""
+    found: dict[str, Any] = {
         "system": {
             "platform": platform.platform(),
             "python": f"{platform.python_version()} ({platform.python_implementation()})",
@@ -93,29 +94,36 @@ def report() -> dict[str, dict[str, str]]:
         "gpu": gpu(),
         "settings": {key: value for key, value in sorted(os.environ.items()) if key.startswith(SETTINGS)},
     }
+    return {**found, "notes": _notes(found)}
 
 
-def report_lines(report: dict[str, dict[str, str]]) -> list[str]:
+def report_lines(report: dict[str, Any]) -> list[str]:
     """The report as aligned text, and below it what should be looked at."""
     lines = []
     for heading, entries in report.items():
+        if heading == "notes":
+            continue
         lines.append(heading)
         lines += [
             f"  {name:<{28 if heading == 'settings' else 18}}{value}" for name, value in entries.items()
         ]
         lines += ["  none"] if not entries else []
-    return lines + [f"note: {note}" for note in _notes(report)]
+    return lines + [f"note: {note}" for note in report["notes"]]
 
 
-def _notes(report: dict[str, dict[str, str]]) -> list[str]:
+def _notes(report: dict[str, Any]) -> list[str]:
     notes = []
+    try:
+        threads()
+    except ValueError as error:
+        notes.append(str(error))
     if report["blas"]["threads"] not in ("1", "unknown"):
         notes.append(
             f"BLAS has {report['blas']['threads']} threads; beside other work that can be many times slower "
             "than one: OPENBLAS_NUM_THREADS=1"
         )
     cores = int(report["system"]["cores"].split()[0])
-    if cores > 1 and report["blas"]["network threads"] == "1":
+    if cores > 1 and report["blas"]["refgen's threads"] == "1":
         notes.append(
             f"{cores} cores: REFGEN_THREADS={min(cores, 4)} makes sampling faster where they are free"
         )

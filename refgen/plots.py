@@ -195,7 +195,8 @@ def cloud(points: np.ndarray) -> Figure:
         ax = figure.add_subplot()
         ax.set_title(f"{len(points):,} points")
         _scatter(ax, points, LEARNED)
-        if 0.1 < points[:, 0].std() / max(points[:, 1].std(), 1e-300) < 10:  # else one axis would be a line
+        x_spread, y_spread = points.std(axis=0)
+        if x_spread < 10 * y_spread and y_spread < 10 * x_spread:  # else one axis would be a line
             ax.set_aspect("equal", adjustable="datalim")
     return figure
 

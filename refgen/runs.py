@@ -167,7 +167,10 @@ def _resumed(folder: Path, config: dict[str, Any], device: Device) -> training.S
         for name in sorted(old[part].keys() | config[part].keys()):
             was, now = old[part].get(name), config[part].get(name)
             if was != now and name not in free:
-                raise ValueError(f"{folder} was begun with {name} {was!r}, not {now!r}; resume with the same")
+                shown = "data" if (part, name) == ("data", "name") else name
+                raise ValueError(
+                    f"{folder} was begun with {shown} {was!r}, not {now!r}; resume with the same"
+                )
     for part in ("versions", "blas", "device"):
         for name, now in config[part].items():
             if old.get(part, {}).get(name) != now:

@@ -37,7 +37,7 @@ ALLOWED = {
     "derivations": CHECKED | {"cards", "sources"},
     "plots": CHECKED | {"checkpoints"},
     "checkpoints": set(),
-    "machine": {"backend"},
+    "machine": {"backend", "threads"},
     "interrupts": set(),
     "training_defaults": set(),
     "run_config": set(),

@@ -250,3 +250,9 @@ def test_cupy_is_not_imported_with_the_backend(tmp_path):
     code = "import refgen.backend, refgen.formulas, refgen.nets, sys; sys.exit('cupy' in sys.modules)"
     code = f"import sys; sys.path.insert(0, {str(tmp_path)!r}); {code}"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.parametrize("device", ["gpu", "cpu", np, None])
+def test_a_stream_takes_a_device_not_its_name(device):
+    with pytest.raises(ValueError, match=r"it must be a Device, such as backend\.device\('gpu'\)"):
+        Stream(0, device=device)

@@ -123,6 +123,7 @@ def test_every_hyper_parameter_says_what_it_is():
         for field in dataclasses.fields(models.model_class(name)):
             if field.name != "dim":
                 assert HELP[field.name][:25] in text
+    text = call("train", "ddpm", "--help").stdout
     assert "linear|cosine" in text and "--t INTEGER RANGE" in text and "Noise levels" in text
 
 

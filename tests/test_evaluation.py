@@ -38,6 +38,9 @@ class Model:
     def denoiser(self, params):
         return Scaled(self.law, self.factor)
 
+    def calls(self):
+        return self.levels.T
+
     def sample(self, params, n, rng, x_0=None, denoiser=None):
         denoiser = denoiser or self.denoiser(params)
         return ancestral(denoiser, self.levels, rng.normal(n, 2), rng, self.variance)
@@ -93,7 +96,7 @@ def test_a_control_of_many_terms_is_left_out_and_said_to_be(monkeypatch):
     monkeypatch.setattr("refgen.evaluation.CONTROL_TERMS", 39_999)
     assert "control" not in evaluate(model, params, points, Stream(0), n=50, say=stages.append)
     left_out = (
-        "no control, it would sum 4.0e+04 terms: 20 levels x 50 points x 40 components; --control runs it"
+        "no control, it would sum 4.0e+04 terms: 20 steps x 50 points x 40 components; --control runs it"
     )
     assert any(stage.startswith(left_out) for stage in stages)
     assert "control" in evaluate(model, params, points, Stream(0), n=50, control=True)

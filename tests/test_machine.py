@@ -35,7 +35,7 @@ def test_settings_that_matter_are_shown(monkeypatch):
     monkeypatch.setenv("OPENBLAS_CORETYPE", "Haswell")
     text = "\n".join(machine.report_lines(machine.report()))
     assert "REFGEN_THREADS" in text and "OPENBLAS_CORETYPE" in text
-    assert machine.blas()["network threads"] == "3"
+    assert machine.blas()["refgen's threads"] == "3"
     assert "refgen" in text and max(map(len, text.splitlines())) < 200
 
 
@@ -95,3 +95,8 @@ def test_cupy_with_and_without_a_gpu(monkeypatch, count):
 
 def test_the_host_is_called_cpu():
     assert machine.device_name(CPU) == "cpu"
+
+
+def test_a_setting_that_the_other_commands_refuse_is_noted(monkeypatch):
+    monkeypatch.setenv("REFGEN_THREADS", "abc")
+    assert "REFGEN_THREADS is 'abc'; it must be an integer >= 1" in machine.report()["notes"]

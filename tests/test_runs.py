@@ -145,7 +145,7 @@ def test_a_folder_with_a_run_is_not_begun_anew(whole):
         ({"lr": 0.5}, "was begun with lr 0.002, not 0.5"),
         ({"steps": 100}, "steps is 100; .* is already at step 130"),
         ({"seed": 1}, "was begun with seed 0, not 1"),
-        ({"data_name": "ring"}, "was begun with name 'moons', not 'ring'"),
+        ({"data_name": "ring"}, "was begun with data 'moons', not 'ring'"),
         ({"shift": 0.0}, "was begun with shift"),
         ({"cool": 0.1}, "was begun with cool 0.0, not 0.1"),
         ({"model": named("ddpm", T=20, schedule="cosine", hidden=32, features=8)}, "with hidden 16, not 32"),

@@ -16,6 +16,7 @@ import numpy as np
 
 from refgen.backend import array_module, to_host
 from refgen.cards.inject import each
+from refgen.cards.judge import Refused
 
 __all__ = ["on_batches"]
 
@@ -23,16 +24,27 @@ Formula = Callable[..., Any]
 
 
 def on_batches(formula: Formula, library: Formula) -> Formula:
-    """The formula; it raises ValueError where stacked points give it other rows than single ones.
+    """The formula; it raises Refused where stacked points give it other rows than single ones.
 
     library: the formula in whose place it stands, which decides what of its arguments can be stacked.
     """
 
     def checked(*args: Any, **kwargs: Any) -> Any:
         stacked = _what_can_be_stacked(library, args, kwargs)
-        if stacked and not _same_rows(formula, args, kwargs, stacked):
-            raise ValueError("two points at once, as (2, d), give other rows than each alone, as (d,)")
-        return formula(*args, **kwargs)
+        alone = formula(*args, **kwargs)
+        if not stacked:
+            return alone
+        try:
+            same = _same_rows(formula, args, kwargs, stacked)
+        except Exception as error:
+            said = f"raised {type(error).__name__}: {error}"
+            raise Refused(f"runs for one point, and for two points at once, as (2, d), {said}") from None
+        if not same:
+            raise Refused(
+                "two points at once, as (2, d), do not give the two answers that it gives one by one; "
+                "is something summed over all axes, or over axis 0, and not over the last?"
+            )
+        return alone
 
     return checked
 
@@ -59,7 +71,10 @@ def _what_can_be_stacked(library: Formula, args: tuple[Any, ...], kwargs: dict[s
 @cache
 def _points(library: Formula) -> list[int]:
     """The places of the arguments that the docstring calls (..., d) or (..., K)."""
-    found = re.findall(r"((?:\w+, )*\w+): \(\.\.\., [dK]\)", library.__doc__ or "")
+    text = library.__doc__ or ""
+    for other in re.findall(r"[Aa]rguments as for `(\w+)`", text):
+        text += getattr(inspect.getmodule(library), other).__doc__ or ""
+    found = re.findall(r"((?:\w+, )*\w+): \(\.\.\., [dK]\)", text)
     names = {name for group in found for name in group.split(", ")}
     return [i for i, name in enumerate(inspect.signature(library).parameters) if name in names]
 

@@ -13,10 +13,14 @@ import numpy as np
 from refgen.cards.card import Card
 from refgen.cards.inject import on_copies
 
-__all__ = ["Verdict", "judge", "plain"]
+__all__ = ["Refused", "Verdict", "judge", "plain"]
 
 # A relative error needs a floor, or an exact zero could never be met.
 _SCALE_FLOOR = 1e-12
+
+
+class Refused(ValueError):
+    """What stands around a formula has something against it; the message is shown as it is."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +42,8 @@ def judge(card: Card, formula: Callable[..., Any], inputs: dict[str, Any]) -> Ve
         with warnings.catch_warnings(), np.errstate(all="ignore"):
             warnings.simplefilter("ignore")
             claimed, derived, *scale = card.check(on_copies(formula), **inputs)
+    except Refused as error:
+        return Verdict(np.inf, note=str(error), comparable=False)
     except (Exception, SystemExit) as error:
         frames = traceback.extract_tb(error.__traceback__)
         spot = f"{frames[-1].name}, line {frames[-1].lineno}" if frames else "?"

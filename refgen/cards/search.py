@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from random import Random
 from typing import Any
 
@@ -11,6 +11,7 @@ import numpy as np
 from hypothesis import HealthCheck, Phase, find, given, seed, settings, target
 from hypothesis import strategies as st
 from hypothesis.errors import NoSuchExample
+from hypothesis.internal.conjecture import providers
 
 from refgen.cards.card import Card
 from refgen.cards.judge import Verdict, judge
@@ -22,6 +23,29 @@ _QUIET: dict[str, Any] = {
     "deadline": None,
     "suppress_health_check": list(HealthCheck),
     "print_blob": False,
+}
+
+
+@contextlib.contextmanager
+def _nothing_from_outside() -> Iterator[None]:
+    """Hypothesis also tries the constants that it reads in the code of whatever modules are loaded from
+    outside of site-packages, so one seed would draw other inputs in another program. Here it does not."""
+    names = [name for name in _PRIVATE if hasattr(providers, name)]
+    theirs = {name: getattr(providers, name) for name in names}
+    for name in names:
+        setattr(providers, name, _PRIVATE[name])
+    try:
+        yield
+    finally:
+        for name in names:
+            setattr(providers, name, theirs[name])
+
+
+# Not Hypothesis's public interface, hence looked up: the constants of modules, and what it keeps of them.
+_NONE = providers.Constants()
+_PRIVATE: dict[str, Any] = {
+    "_get_local_constants": lambda: _NONE,
+    "CONSTANTS_CACHE": type(providers.CONSTANTS_CACHE)(1024),
 }
 
 
@@ -50,7 +74,8 @@ def worst_case(
         if np.isfinite(error):
             target(error)
 
-    steered()
+    with _nothing_from_outside():
+        steered()
     return worst[0]
 
 
@@ -108,7 +133,7 @@ def _smallest(
         best[:] = [(verdict, inputs)]
         return True
 
-    with contextlib.suppress(NoSuchExample, _Enough):
+    with contextlib.suppress(NoSuchExample, _Enough), _nothing_from_outside():
         find(
             rung,
             refutes,

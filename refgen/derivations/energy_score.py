@@ -136,7 +136,8 @@ def score_with_f_for_energy(energy, x):
 def no_direction_is_steeper(density_gradient, law, x, u):
     x = x[None]
     s = gradient(lambda z: log_density(z, law), x)
-    u, uphill = (way / max(1e-300, np.linalg.norm(way)) for way in (u, s[0] / max(1e-300, np.max(abs(s)))))
+    u, uphill = (way / max(1e-300, np.max(abs(way))) for way in (u, s[0]))  # a tiny one's square would be 0
+    u, uphill = (way / max(1e-300, np.linalg.norm(way)) for way in (u, uphill))
     growth = lambda way: density(x + 1e-30j * way, law).imag / 1e-30  # noqa: E731
     scale = density(x, law) * size(law, x)
     return density_gradient(density(x, law), s) @ u, growth(uphill), scale

@@ -17,4 +17,4 @@ def test_doctor_prints_what_a_bug_report_needs():
 def test_doctor_as_json():
     result = CliRunner().invoke(main, ["doctor", "--json"])
     report = json.loads(result.stdout)
-    assert set(report) == {"system", "packages", "blas", "gpu", "settings"}
+    assert set(report) == {"system", "packages", "blas", "gpu", "settings", "notes"}
