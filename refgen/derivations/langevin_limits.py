@@ -124,7 +124,7 @@ def passage(law, start, end):
     examples=20,
 )
 def passage_by_quadrature(mean_passage_time, law, end):
-    low = np.min(law.means - 8 * law.stds)
+    low = min(np.min(law.means - 8 * law.stds), end - 2.5)  # where little is even beside what is at the end
     x = np.linspace(low, end + 0.5, 4001)
     times = mean_passage_time(line.log_density(x, law), x[1] - x[0])
     picked = [2000, 3000]
