@@ -42,13 +42,15 @@ $(VENV)/installed-dev: pyproject.toml | $(VENV)/bin/python
 
 # The pictures of the README: each command is named there. About a minute.
 figures: $(VENV)/installed
-	rm -rf build/moons build/swiss_roll
+	rm -rf build/moons build/swiss_roll build/two_gaussians
 	$(BIN)/refgen datasets --out figures/datasets.png
 	$(BIN)/refgen train ddpm --data moons --out build/moons
 	$(BIN)/refgen plot build/moons overview loss --out figures
 	$(BIN)/refgen train ddpm --data swiss_roll --out build/swiss_roll
 	$(BIN)/refgen plot build/swiss_roll forward score reverse samples --out figures
 	$(BIN)/refgen animate build/swiss_roll --out figures/reverse.gif
+	$(BIN)/refgen train ncsn --data two_gaussians --out build/two_gaussians
+	$(BIN)/refgen plot build/two_gaussians score reverse --out figures/ncsn
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache

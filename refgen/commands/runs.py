@@ -231,7 +231,7 @@ def sample(
         pieces.append(run.to_data(model.sample(run.params, count, stream, steps or 0, data, denoiser)))
         progress(min(n, start + SAMPLE_CHUNK))
     write_points(path, np.concatenate(pieces))
-    click.echo(f"{path}: {n} points")
+    click.echo(f"{path}: {n} point{'s' * (n != 1)}")
 
 
 @click.command()
