@@ -21,6 +21,7 @@ from refgen.formulas import ddpm, elbo
 from refgen.formulas.elementary import sqrt
 from refgen.formulas.forward import diffuse
 from refgen.formulas.snr import alpha_bar_from_log_snr, one_minus_alpha_bar_from_log_snr
+from refgen.models.checks import require_even_features, require_whole
 from refgen.models.error import weighted_error
 from refgen.nets.embedding import embedding
 from refgen.nets.mlp import MLP
@@ -82,12 +83,8 @@ class DDPM:
         for name, known in [("target", TARGETS), ("weighting", WEIGHTINGS), ("variance", VARIANCES)]:
             if getattr(self, name) not in known:
                 raise ValueError(f"{name} is {getattr(self, name)!r}; it must be one of {', '.join(known)}")
-        for name, most in WHOLE.items():
-            value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= most:
-                raise ValueError(f"{name} is {value!r}; it must be an integer in 1..{most}")
-        if self.features % 2:
-            raise ValueError(f"features is {self.features}; it must be an even number")
+        require_whole(self, WHOLE)
+        require_even_features(self)
         if not 0 <= self.decoder_var < float("inf"):
             raise ValueError(f"decoder_var is {self.decoder_var}; it must be > 0, or 0 for the schedule's")
         if self.weighting == "elbo" and self.variance == "optimal":

@@ -18,6 +18,7 @@ from refgen.denoisers import Denoiser, LearnedDenoiser
 from refgen.formulas.forward import diffuse
 from refgen.formulas.parametrisation import unit_power
 from refgen.ladders import Ladder, geometric
+from refgen.models.checks import require_even_features, require_whole
 from refgen.models.error import weighted_error
 from refgen.nets.embedding import embedding
 from refgen.nets.mlp import MLP
@@ -58,12 +59,8 @@ class NCSN:
     features: int = 64  # 64; an even number
 
     def __post_init__(self) -> None:
-        for name, most in WHOLE.items():
-            value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= most:
-                raise ValueError(f"{name} is {value!r}; it must be an integer in 1..{most}")
-        if self.features % 2:
-            raise ValueError(f"features is {self.features}; it must be an even number")
+        require_whole(self, WHOLE)
+        require_even_features(self)
         if not 0 < self.langevin_step < 2:
             raise ValueError(f"langevin_step is {self.langevin_step}; it must lie in (0, 2)")
         _ = self.net, self.levels

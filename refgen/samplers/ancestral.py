@@ -23,14 +23,12 @@ from refgen.formulas.elementary import sqrt
 from refgen.formulas.forward import diffuse
 from refgen.formulas.posterior import posterior_mean, posterior_var
 from refgen.formulas.variance import optimal_var, optimal_var_bounds
+from refgen.samplers.steps import kept_times, noises
 from refgen.schedules import Schedule
 
 __all__ = ["ancestral", "optimal_variances", "reverse_step", "step_variances"]
 
 Array = Any
-
-# Noise is drawn for so many numbers at once: enough that a call costs nothing, and little memory.
-NOISE_BLOCK = 2**18
 
 
 def reverse_step(x_t: Array, x_0: Array, z: Array, alpha_t: float, alpha_bar_s: float, var: float) -> Array:
@@ -78,22 +76,15 @@ def ancestral(
     trajectory: a dict whose keys are the times to keep, `dict.fromkeys([1000, 500, 0])`; its values become
     x_t. Raises ValueError for a variance or a kept time that is not there.
     """
-    kept = {} if trajectory is None else trajectory
-    for t in kept:
-        if not 0 <= t <= schedule.T:
-            raise ValueError(f"trajectory asks for t = {t}; times lie in 0..{schedule.T}")
+    kept = kept_times(trajectory, schedule.T)
     var = step_variances(schedule, variance)
-    block = max(1, NOISE_BLOCK // max(1, x_T.size))
-    x, noise = x_T, x_T[None, :0]
+    x, noise = x_T, noises(rng, x_T, schedule.T - 1)
     for t in range(schedule.T, 1, -1):
         if t in kept:
             kept[t] = x
-        used = (schedule.T - t) % block
-        if used == 0:
-            noise = rng.normal(min(block, t - 1), *x_T.shape, dtype=x_T.dtype)
         x_0 = denoiser.x_0(x, *schedule.level(t))
         alpha_t, alpha_bar_s = float(schedule.alpha[t]), float(schedule.alpha_bar[t - 1])
-        x = reverse_step(x, x_0, noise[used], alpha_t, alpha_bar_s, float(var[t]))
+        x = reverse_step(x, x_0, next(noise), alpha_t, alpha_bar_s, float(var[t]))
     if 1 in kept:
         kept[1] = x
     x_0 = denoiser.x_0(x, *schedule.level(1))

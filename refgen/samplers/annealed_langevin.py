@@ -16,7 +16,8 @@ from refgen.backend import Stream
 from refgen.denoisers import Denoiser
 from refgen.formulas.annealed import annealed_step
 from refgen.formulas.langevin import ula_step
-from refgen.samplers.langevin import Levels, check_steps, noises
+from refgen.samplers.langevin import Levels, check_steps
+from refgen.samplers.steps import kept_times, noises
 
 __all__ = ["annealed_langevin"]
 
@@ -40,10 +41,7 @@ def annealed_langevin(
     keep; its values become the points at the end of level t, or x_0 at t = 0. Raises ValueError for steps
     that are none and a kept time that is not there.
     """
-    kept = {} if trajectory is None else trajectory
-    for t in kept:
-        if not 0 <= t <= levels.T:
-            raise ValueError(f"trajectory asks for t = {t}; times lie in 0..{levels.T}")
+    kept = kept_times(trajectory, levels.T)
     check_steps(step, steps)
     x, noise = x_T, noises(rng, x_T, levels.T * steps)
     for t in range(levels.T, 0, -1):

@@ -8,7 +8,7 @@ weights of modes that are well apart stay those of the start. `adjusted` mends t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any, Protocol
 
 import numpy as np
@@ -17,13 +17,11 @@ from refgen.backend import Stream
 from refgen.denoisers import Denoiser
 from refgen.formulas.annealed import annealed_step
 from refgen.formulas.langevin import mala_log_accept, ula_step
+from refgen.samplers.steps import noises
 
-__all__ = ["Levels", "adjusted", "check_steps", "langevin", "noises"]
+__all__ = ["Levels", "adjusted", "check_steps", "langevin"]
 
 Array = Any
-
-# Noise is drawn for so many numbers at once: enough that a call costs nothing, and little memory.
-NOISE_BLOCK = 2**18
 
 
 class Levels(Protocol):
@@ -33,13 +31,6 @@ class Levels(Protocol):
     def T(self) -> int: ...
 
     def level(self, t: int) -> tuple[float, float]: ...
-
-
-def noises(rng: Stream, like: Array, count: int) -> Iterator[Array]:
-    """`count` draws of standard normal noise in the shape and precision of `like`, drawn in blocks."""
-    block = max(1, NOISE_BLOCK // max(1, like.size))
-    for start in range(0, count, block):
-        yield from rng.normal(min(block, count - start), *like.shape, dtype=like.dtype)
 
 
 def check_steps(step: float, steps: int) -> None:

@@ -17,6 +17,7 @@ from refgen.metrics import directions, mode_weights, sampling_floor, sliced_wass
 from refgen.samplers.ancestral import ancestral, optimal_variances, reverse_step, step_variances
 from refgen.schedules import NAMES, from_log_snr, linear
 from refgen.schedules import named as schedule_named
+from tests.samplers.impulses import Impulses
 
 module = importlib.import_module("refgen.samplers.ancestral")
 
@@ -26,20 +27,6 @@ MIXTURE = GaussianMixture(
     [0.5, 0.3, 0.2],
 )
 EXACT = ExactDenoiser(MIXTURE)
-
-
-class Impulses:
-    """A stream for an affine sampler: row i of n gets noise 1 at the i-th step and 0 at all others."""
-
-    def __init__(self):
-        self.step = 0
-
-    def normal(self, count, n, d, dtype):
-        drawn = np.zeros((count, n, d), dtype)
-        for block in drawn:
-            self.step += 1
-            block[self.step] = 1
-        return drawn
 
 
 def impulse_response(schedule, variance, t=0):
@@ -151,7 +138,7 @@ def test_blocks_of_noise_and_kept_times_change_nothing(monkeypatch):
     schedule, x_T = linear(1000).respaced(30), Stream(6).normal(10, 2, dtype=np.float32)
     whole = ancestral(EXACT, schedule, x_T, Stream(7))
     for block in (1, 20, 60, 10**9):
-        monkeypatch.setattr(module, "NOISE_BLOCK", block)
+        monkeypatch.setattr("refgen.samplers.steps.NOISE_BLOCK", block)
         kept = {17: None}
         np.testing.assert_array_equal(ancestral(EXACT, schedule, x_T, Stream(7), trajectory=kept), whole)
         assert list(kept) == [17]

@@ -10,27 +10,14 @@ from refgen.denoisers import ExactDenoiser, counted
 from refgen.derivations import langevin_chain
 from refgen.distributions import Gaussian, GaussianMixture
 from refgen.formulas.langevin import ula_moments
-from refgen.samplers.langevin import adjusted, langevin, noises
+from refgen.samplers.langevin import adjusted, langevin
 from refgen.schedules import linear
+from tests.samplers.impulses import Impulses
 
 
 def levels(*std):
     """Levels of a variance-exploding process, the first the least noisy."""
     return types.SimpleNamespace(T=len(std), level=lambda t: (1.0, std[t - 1]))
-
-
-class Impulses:
-    """A stream for an affine sampler: row i of n gets noise 1 at the i-th step and 0 at all others."""
-
-    def __init__(self):
-        self.step = 0
-
-    def normal(self, count, n, d, dtype):
-        drawn = np.zeros((count, n, d), dtype)
-        for block in drawn:
-            self.step += 1
-            block[self.step] = 1
-        return drawn
 
 
 @pytest.mark.parametrize(
@@ -95,17 +82,6 @@ def test_every_step_asks_once_and_precision_stays():
     assert x.dtype == np.float32
     x, _ = adjusted(lambda x: -np.sum(x**2, axis=-1) / 2, lambda x: -x, x_T, Stream(3), 0.1, 3)
     assert x.dtype == np.float32
-
-
-def test_noise_is_drawn_in_blocks_that_do_not_change_it(monkeypatch):
-    import refgen.samplers.langevin as module
-
-    like = np.zeros((3, 2), np.float32)
-    whole = np.stack(list(noises(Stream(4), like, 11)))
-    monkeypatch.setattr(module, "NOISE_BLOCK", 24)
-    np.testing.assert_array_equal(np.stack(list(noises(Stream(4), like, 11))), whole)
-    assert whole.shape == (11, 3, 2)
-    assert whole.dtype == np.float32
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,32 @@
+"""What the samplers share: noise that comes in blocks of any size, and the times that are kept."""
+
+import numpy as np
+import pytest
+
+from refgen.backend import Stream
+from refgen.samplers import steps
+from refgen.samplers.steps import kept_times, noises
+
+
+@pytest.mark.parametrize("block", [1, 6, 24, 10**9])
+def test_noise_is_drawn_in_blocks_that_do_not_change_it(monkeypatch, block):
+    like = np.zeros((3, 2), np.float32)
+    whole = Stream(4).normal(11, 3, 2, dtype=np.float32)
+    monkeypatch.setattr(steps, "NOISE_BLOCK", block)
+    np.testing.assert_array_equal(np.stack(list(noises(Stream(4), like, 11))), whole)
+
+
+def test_nothing_is_drawn_that_nobody_asks_for():
+    rng = Stream(4)
+    assert list(noises(rng, np.zeros((3, 2)), 0)) == []
+    assert len(list(noises(rng, np.zeros((0, 2)), 3))) == 3
+    np.testing.assert_array_equal(rng.normal(5), Stream(4).normal(5))
+
+
+def test_kept_times_are_the_dict_that_is_filled():
+    wanted = {0: None, 5: None}
+    assert kept_times(wanted, 5) is wanted
+    assert kept_times(None, 5) == {}
+    for t in (-1, 6):
+        with pytest.raises(ValueError, match=f"trajectory asks for t = {t}; times lie in 0..5"):
+            kept_times({t: None}, 5)
