@@ -1,7 +1,8 @@
 r"""What is the noise in x_t? One object that answers, exact or learned.
 
 A denoiser is asked for eps, x_0, the score or v at a level (signal, std), where x_t = signal x_0 + std eps.
-An exact distribution and a trained network are both denoisers, so every sampler runs on either.
+An exact distribution and a trained network are both denoisers, so every sampler runs on either. Some know the
+density of x_t, too.
 """
 
 from __future__ import annotations
@@ -10,11 +11,22 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
+from refgen.backend import to_host
 from refgen.distributions.base import Distribution
 from refgen.formulas import parametrisation, velocity
 from refgen.formulas.snr import log_snr
 
-__all__ = ["TARGETS", "Counted", "Denoiser", "ExactDenoiser", "LearnedDenoiser", "counted"]
+__all__ = [
+    "TARGETS",
+    "Counted",
+    "Denoiser",
+    "ExactDenoiser",
+    "LearnedDenoiser",
+    "OneLevelDenoiser",
+    "counted",
+]
 
 Array = Any
 
@@ -44,6 +56,12 @@ class Denoiser(ABC):
         """E[signal eps - std x_0 | x_t = x]."""
         return parametrisation.v_from_eps(x, self.eps(x, signal, std), signal, std)
 
+    def log_prob(self, x: Array, signal: float, std: float) -> Array:
+        """log q_t(x), (n,), up to a constant. Raises ValueError where a subclass does not know it."""
+        raise ValueError(
+            f"{type(self).__name__} has no density; the exact one has, and an energy-based model"
+        )
+
 
 class ExactDenoiser(Denoiser):
     """The best denoiser there is, from the exact law of the data.
@@ -54,6 +72,7 @@ class ExactDenoiser(Denoiser):
 
     def __init__(self, distribution: Distribution):
         self.distribution = distribution
+        self._noisy: tuple[tuple[float, float], Distribution] | None = None  # the last level asked for
 
     def score(self, x: Array, signal: Array, std: Array) -> Array:
         return self.distribution.noisy_score(x, signal, std)
@@ -66,6 +85,58 @@ class ExactDenoiser(Denoiser):
 
     def v(self, x: Array, signal: Array, std: Array) -> Array:
         return velocity.v_from_x_0_and_eps(self.x_0(x, signal, std), self.eps(x, signal, std), signal, std)
+
+    def log_prob(self, x: Array, signal: float, std: float) -> Array:
+        """The noisy law's log-density in nats, its constant too; ValueError for a law that has none."""
+        if self._noisy is None or self._noisy[0] != (signal, std):
+            self._noisy = (signal, std), self.distribution.diffused(signal, std)
+        return self._noisy[1].log_prob(x)
+
+
+class OneLevelDenoiser(Denoiser):
+    """The score of x_0 + std eps for one std, as an energy-based model or a plain score network knows it.
+
+    score: (n, d) -> (n, d). std: > 0 (ValueError). log_prob: (n, d) -> (n,), up to a constant, where the
+    score is the gradient of a known one. Asked at another level than (1, std), each method raises ValueError.
+    """
+
+    def __init__(
+        self,
+        score: Callable[[Array], Array],
+        std: float,
+        log_prob: Callable[[Array], Array] | None = None,
+    ):
+        if not 0 < std < float("inf"):
+            raise ValueError(f"std is {std}; it must be a finite number > 0")
+        self.std = std
+        self._score, self._log_prob = score, log_prob
+
+    def _check(self, signal: Array, std: Array) -> None:
+        near = [np.all(abs(to_host(a) - b) <= 1e-6 * b) for a, b in ((signal, 1.0), (std, self.std))]
+        if not all(near):
+            raise ValueError(
+                f"the level is signal {_shown(signal)}, std {_shown(std)}; this model knows one level only, "
+                f"signal 1, std {self.std:g}"
+            )
+
+    def score(self, x: Array, signal: Array, std: Array) -> Array:
+        self._check(signal, std)
+        return self._score(x)
+
+    def eps(self, x: Array, signal: Array, std: Array) -> Array:
+        return parametrisation.eps_from_score(self.score(x, signal, std), std)
+
+    def log_prob(self, x: Array, signal: float, std: float) -> Array:
+        if self._log_prob is None:
+            raise ValueError("this model has no density, only a score")
+        self._check(signal, std)
+        return self._log_prob(x)
+
+
+def _shown(level: Array) -> str:
+    """A level, or the range of the levels of many points."""
+    low, high = np.min(to_host(level)), np.max(to_host(level))
+    return f"{low:g}" if low == high else f"{low:g} to {high:g}"
 
 
 class LearnedDenoiser(Denoiser):
@@ -152,6 +223,10 @@ class Counted(Denoiser):
     def v(self, x: Array, signal: Array, std: Array) -> Array:
         self.calls += 1
         return self.denoiser.v(x, signal, std)
+
+    def log_prob(self, x: Array, signal: float, std: float) -> Array:
+        self.calls += 1
+        return self.denoiser.log_prob(x, signal, std)
 
 
 def counted(denoiser: Denoiser) -> Counted:

@@ -2,7 +2,14 @@ import numpy as np
 import pytest
 
 from refgen.backend import Stream
-from refgen.denoisers import TARGETS, Denoiser, ExactDenoiser, LearnedDenoiser, counted
+from refgen.denoisers import (
+    TARGETS,
+    Denoiser,
+    ExactDenoiser,
+    LearnedDenoiser,
+    OneLevelDenoiser,
+    counted,
+)
 from refgen.distributions import Gaussian, GaussianMixture, named
 from refgen.formulas.snr import log_snr
 
@@ -126,6 +133,62 @@ def test_counted_counts_questions_not_what_answers_them():
         np.testing.assert_array_equal(got, getattr(denoiser.denoiser, answer)(X, 0.8, 0.6))
         assert denoiser.calls == i
     assert counted(FromEps()).x_0(X, 0.8, 0.6).shape == X.shape
+
+
+def one_level(std=0.6, **density):
+    """A model that has learned the truth at one level."""
+    return OneLevelDenoiser(MIXTURE.diffused(1.0, std).score, std, **density)
+
+
+@pytest.mark.parametrize("std", [0.05, 0.6])
+@pytest.mark.parametrize("answer", ANSWERS)
+def test_a_model_of_one_level_that_learned_the_truth_is_the_exact_denoiser(answer, std):
+    exact = getattr(ExactDenoiser(MIXTURE), answer)(X, 1.0, std)
+    np.testing.assert_allclose(getattr(one_level(std), answer)(X, 1.0, std), exact, rtol=1e-8, atol=1e-9)
+    columns = np.ones((50, 1)), np.full((50, 1), np.float32(std))
+    got = getattr(one_level(std), answer)(X, *columns)  # one level a point, as rounded as float32 is
+    np.testing.assert_allclose(got, exact, rtol=1e-5, atol=1e-6)
+    x = X.astype(np.float32)
+    assert getattr(one_level(std), answer)(x, 1.0, std).dtype == np.float32
+
+
+@pytest.mark.parametrize("level", [(1.0, 0.5), (0.8, 0.6), (1.0, 0.0), (np.ones((50, 1)), X[:, :1] ** 2)])
+@pytest.mark.parametrize("answer", [*ANSWERS, "log_prob"])
+def test_a_model_of_one_level_refuses_another(answer, level):
+    denoiser = one_level(log_prob=lambda x: -np.sum(x**2, axis=-1))
+    with pytest.raises(ValueError, match=r"^the level is signal .*; .* one level only, signal 1, std 0\.6$"):
+        getattr(denoiser, answer)(X, *level)
+
+
+@pytest.mark.parametrize(("signal", "std"), LEVELS)
+def test_exact_density_is_the_one_that_the_score_is_the_gradient_of(signal, std):
+    denoiser, h = ExactDenoiser(MIXTURE), 1e-5
+    np.testing.assert_array_equal(
+        denoiser.log_prob(X, signal, std), MIXTURE.diffused(signal, std).log_prob(X)
+    )
+    ahead, behind = (denoiser.log_prob(X + step, signal, std) for step in ([h, 0.0], [-h, 0.0]))
+    slope = denoiser.score(X, signal, std)[:, 0]
+    np.testing.assert_allclose((ahead - behind) / (2 * h), slope, rtol=1e-5, atol=1e-5)
+    other = denoiser.log_prob(X, 0.5, 0.5)  # after another level the first is asked for anew
+    np.testing.assert_array_equal(other, MIXTURE.diffused(0.5, 0.5).log_prob(X))
+    assert denoiser.log_prob(X.astype(np.float32), signal, std).dtype == np.float32
+
+
+def test_a_density_is_there_or_is_refused():
+    given = one_level(log_prob=lambda x: -np.sum(x**2, axis=-1))
+    np.testing.assert_array_equal(given.log_prob(X, 1.0, 0.6), -np.sum(X**2, axis=-1))
+    for denoiser in (FromEps(), learned("eps"), one_level(), counted(one_level())):
+        with pytest.raises(ValueError, match="has no density"):
+            denoiser.log_prob(X, 1.0, 0.6)
+    counts = counted(ExactDenoiser(MIXTURE))
+    counts.log_prob(X, 1.0, 0.6)
+    assert counts.calls == 1
+
+
+@pytest.mark.parametrize("std", [0.0, -1.0, np.inf, np.nan])
+def test_a_model_of_one_level_has_noise(std):
+    with pytest.raises(ValueError, match=r"^std is .*; it must be a finite number > 0"):
+        OneLevelDenoiser(lambda x: x, std)
 
 
 def test_refuses():
