@@ -85,11 +85,12 @@ def main() -> None:
     see what was wrong     refgen misprints ERR-3
     check your own         refgen verify --formula POST-5/mean=yours.py:posterior_mean
     run a toy experiment   refgen train ddpm --data moons
+    see a lecture's claim  refgen reproduce
     """
 
 
 def _register() -> None:
-    from refgen.commands import cards, demo, doctor, listings, pictures, runs
+    from refgen.commands import cards, demo, doctor, listings, pictures, reproduce, runs
 
     for command in (
         cards.verify,
@@ -100,6 +101,7 @@ def _register() -> None:
         runs.evaluate,
         pictures.plot,
         pictures.animate,
+        reproduce.reproduce,
         demo.demo,
         listings.models,
         listings.datasets,

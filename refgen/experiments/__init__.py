@@ -1,0 +1,55 @@
+"""Experiments: one file for each figure or claim of the lectures, by name. Each ends in numbers that hold or
+do not. A file is imported when its experiment is asked for.
+"""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+__all__ = ["ENTRIES", "Entry", "find", "runner"]
+
+
+class Entry(NamedTuple):
+    """ids: what it reproduces. title: one line. why_not: for what is not reproduced, the reason."""
+
+    ids: str
+    title: str
+    why_not: str = ""
+
+
+# By name; the file is the name with underscores.
+ENTRIES: dict[str, Entry] = {
+    "annealing-images": Entry(
+        "EXP-12",
+        "annealed Langevin dynamics on CIFAR-10",
+        "no networks for images here; annealed-langevin shows the walk in 2-D",
+    ),
+}
+
+
+def find(name: str) -> list[str]:
+    """The experiments of that name or ID, such as "cost-by-dimension" or "EXP-1".
+
+    Raises ValueError, with the near names, where there is none.
+    """
+    if name in ENTRIES:
+        return [name]
+    of_id = [key for key, entry in ENTRIES.items() if name.upper() in entry.ids.split()]
+    if of_id:
+        return of_id
+    known = [*ENTRIES, *(one for entry in ENTRIES.values() for one in entry.ids.split())]
+    near = difflib.get_close_matches(name.lower().replace("_", "-"), known, 3, 0.5)
+    near = near or difflib.get_close_matches(name.upper(), known, 3, 0.5)
+    hint = f"did you mean {' or '.join(near)}?" if near else "refgen reproduce lists them"
+    raise ValueError(f"no experiment {name!r}; {hint}")
+
+
+def runner(name: str) -> Callable[..., Any]:
+    """The function `run(rng, say) -> Outcome` of an experiment. Raises ValueError for one that has none."""
+    entry = ENTRIES[name]
+    if entry.why_not:
+        raise ValueError(f"{name} ({entry.ids}) is not reproduced: {entry.why_not}")
+    return importlib.import_module(f"refgen.experiments.{name.replace('-', '_')}").run

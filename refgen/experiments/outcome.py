@@ -1,0 +1,121 @@
+"""What an experiment finds: claims with their numbers, a figure, and the text that goes with them."""
+
+from __future__ import annotations
+
+import textwrap
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import numpy as np
+from matplotlib.figure import Figure
+
+__all__ = ["Claim", "Outcome", "claim_line", "outcome_lines", "surprises", "to_json"]
+
+WIDTH = 100
+
+
+class Claim(NamedTuple):
+    """One measured number and what is claimed of it.
+
+    what: a few words. relation: "<=", ">=" or "==", the last to within `within`. expected: False for a
+    claim that is known not to hold, so that to find it hold would be the surprise.
+    """
+
+    what: str
+    measured: float
+    relation: str
+    bound: float
+    within: float = 0.0
+    expected: bool = True
+
+    @property
+    def holds(self) -> bool:
+        """Whether the measured number is as claimed; never for one that is not finite."""
+        if self.relation == "<=":
+            return bool(self.measured <= self.bound)
+        if self.relation == ">=":
+            return bool(self.measured >= self.bound)
+        if self.relation == "==":
+            return bool(abs(self.measured - self.bound) <= self.within)
+        raise ValueError(f"relation is {self.relation!r}; it must be one of <=, >=, ==")
+
+    @property
+    def margin(self) -> str:
+        """By how much it holds or does not, in words; "" where that says nothing."""
+        if self.relation == "==":
+            off = abs(self.measured - self.bound)
+            return f"off by {off:.2g}" if off else "exactly"
+        if self.bound == 0 or self.measured == 0 or self.measured * self.bound < 0:
+            return ""
+        return f"{self.measured / self.bound:.2g} x the bound"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """An experiment done.
+
+    statement: what the lectures claim. claims: the numbers it was reduced to. numbers: everything measured,
+    plain JSON. caption: what to conclude from the figure. qualified: where the statement needs a condition.
+    """
+
+    statement: str
+    claims: list[Claim]
+    numbers: dict[str, Any] = field(repr=False)
+    figure: Figure = field(repr=False)
+    caption: str
+    qualified: str = ""
+
+
+def surprises(outcome: Outcome) -> list[Claim]:
+    """The claims that did not come out as is known of them."""
+    return [claim for claim in outcome.claims if claim.holds != claim.expected]
+
+
+def claim_line(claim: Claim) -> list[str]:
+    """A claim as lines for a terminal: the verdict, what, the number, its bound, and by how much."""
+    verdict = "holds" if claim.holds else "does not hold"
+    within = f" +- {claim.within:.2g}" if claim.relation == "==" and claim.within else ""
+    known = "" if claim.holds == claim.expected else "  UNEXPECTED"
+    known = "  as is known" if not known and not claim.expected else known
+    bound = f"{claim.relation} {claim.bound:.4g}{within}"
+    margin = f"  {claim.margin}" if claim.margin else ""
+    what = textwrap.wrap(claim.what, 46)
+    last = f"  {verdict:<14}{what[-1]:<47}{claim.measured:>9.4g} {bound:<10}{margin}{known}"
+    return [f"  {'':<14}{part}" for part in what[:-1]] + [last]
+
+
+def outcome_lines(ids: str, outcome: Outcome) -> list[str]:
+    """An outcome as text for a terminal, 100 columns wide."""
+    lines = textwrap.wrap(f"{ids}  {outcome.statement}", WIDTH, subsequent_indent="  ")
+    for claim in outcome.claims:
+        lines += claim_line(claim)
+    for text in (outcome.qualified, outcome.caption):
+        if text:
+            lines += textwrap.wrap(text, WIDTH, initial_indent="  ", subsequent_indent="  ")
+    return lines
+
+
+def to_json(outcome: Outcome) -> dict[str, Any]:
+    """All but the figure, as plain JSON; numbers that are not finite become null."""
+    claims = [claim._asdict() | {"holds": claim.holds} for claim in outcome.claims]
+    found = {
+        "statement": outcome.statement,
+        "claims": claims,
+        "qualified": outcome.qualified,
+        "caption": outcome.caption,
+        "numbers": outcome.numbers,
+    }
+    return _plain(found)
+
+
+def _plain(value: Any) -> Any:
+    """Arrays and NumPy numbers as lists and numbers of Python."""
+    if isinstance(value, dict):
+        return {str(key): _plain(part) for key, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(part) for part in value]
+    if isinstance(value, np.ndarray | np.generic):
+        return _plain(value.tolist())
+    if isinstance(value, float) and not np.isfinite(value):
+        return None
+    return value
