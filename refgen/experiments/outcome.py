@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from matplotlib.figure import Figure
 
-__all__ = ["Claim", "Outcome", "claim_line", "outcome_lines", "surprises", "to_json"]
+__all__ = ["Claim", "Outcome", "claim_lines", "outcome_lines", "surprises", "to_json"]
 
 WIDTH = 100
 
@@ -47,7 +47,7 @@ class Claim(NamedTuple):
             return f"off by {off:.2g}" if off else "exactly"
         if self.bound == 0 or self.measured == 0 or self.measured * self.bound < 0:
             return ""
-        return f"{self.measured / self.bound:.2g} x the bound"
+        return f"{self.measured / self.bound:.2g} x bound"
 
 
 @dataclass(frozen=True)
@@ -71,24 +71,24 @@ def surprises(outcome: Outcome) -> list[Claim]:
     return [claim for claim in outcome.claims if claim.holds != claim.expected]
 
 
-def claim_line(claim: Claim) -> list[str]:
-    """A claim as lines for a terminal: the verdict, what, the number, its bound, and by how much."""
+def claim_lines(claim: Claim) -> list[str]:
+    """A claim for a terminal: the verdict, what, the number, its bound, by how much; "!" marks a surprise."""
+    surprise = "!" if claim.holds != claim.expected else " "
     verdict = "holds" if claim.holds else "does not hold"
+    known = "" if claim.holds or claim.expected else ", as is known"
     within = f" +- {claim.within:.2g}" if claim.relation == "==" and claim.within else ""
-    known = "" if claim.holds == claim.expected else "  UNEXPECTED"
-    known = "  as is known" if not known and not claim.expected else known
     bound = f"{claim.relation} {claim.bound:.4g}{within}"
-    margin = f"  {claim.margin}" if claim.margin else ""
-    what = textwrap.wrap(claim.what, 46)
-    last = f"  {verdict:<14}{what[-1]:<47}{claim.measured:>9.4g} {bound:<10}{margin}{known}"
-    return [f"  {'':<14}{part}" for part in what[:-1]] + [last]
+    *before, last = textwrap.wrap(claim.what + known, 42)
+    number = f"{claim.measured:>10.4g} {bound:<17} {claim.margin}"
+    lines = [f"  {'':<14}{part}" for part in before]
+    return [*lines, f"{surprise} {verdict:<14}{last:<42}{number}".rstrip()]
 
 
 def outcome_lines(ids: str, outcome: Outcome) -> list[str]:
     """An outcome as text for a terminal, 100 columns wide."""
     lines = textwrap.wrap(f"{ids}  {outcome.statement}", WIDTH, subsequent_indent="  ")
     for claim in outcome.claims:
-        lines += claim_line(claim)
+        lines += claim_lines(claim)
     for text in (outcome.qualified, outcome.caption):
         if text:
             lines += textwrap.wrap(text, WIDTH, initial_indent="  ", subsequent_indent="  ")
