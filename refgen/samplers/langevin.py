@@ -3,23 +3,20 @@ r"""Langevin dynamics at one level of noise, from its score alone.              
 .. math:: x_{i+1} = x_i + c\,\nabla\log q_t(x_i) + \sqrt{2c}\,z_i,\qquad z_i\sim\mathcal N(0, I)
 
 The chain does not notice when it has arrived; it settles in a law that is too wide by a share of c, and the
-weights of modes that are well apart stay those of the start. `adjusted` mends the first with a density.
+weights of modes that are well apart stay those of the start. `mala` mends the first, with a density.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, Protocol
-
-import numpy as np
 
 from refgen.backend import Stream
 from refgen.denoisers import Denoiser
 from refgen.formulas.annealed import annealed_step
-from refgen.formulas.langevin import mala_log_accept, ula_step
-from refgen.samplers.steps import noises
+from refgen.formulas.langevin import ula_step
+from refgen.samplers.steps import kept_times, noises
 
-__all__ = ["Levels", "adjusted", "check_steps", "langevin"]
+__all__ = ["Levels", "check_level", "check_steps", "langevin"]
 
 Array = Any
 
@@ -31,6 +28,12 @@ class Levels(Protocol):
     def T(self) -> int: ...
 
     def level(self, t: int) -> tuple[float, float]: ...
+
+
+def check_level(levels: Levels, t: int) -> None:
+    """Raise ValueError unless there is a level t."""
+    if not 1 <= t <= levels.T:
+        raise ValueError(f"t is {t}; it must lie in 1..{levels.T}")
 
 
 def check_steps(step: float, steps: int) -> None:
@@ -50,44 +53,27 @@ def langevin(
     step: float = 0.1,
     steps: int = 100,
     denoise: bool = True,
+    trajectory: dict[int, Array] | None = None,
 ) -> Array:
     """x_0, (n, d), from x_T, (n, d), any points, in so many steps at level t; a call of the denoiser each.
 
     denoiser: asked for its score. rng: gives the noise, in x_T's dtype and where x_T is, as the result will
     be. step: c in units of the level's noise variance, in (0, 2). denoise: end with the mean of x_0 given the
-    last point, one call more, or with that point, a draw from the noisy law. Raises ValueError for a level
-    that is not in 1..T, and for steps that are none.
+    last point, one call more, or with that point, a draw from the noisy law. trajectory: a dict whose keys
+    are the points to keep, by the steps still to go, from `steps`, x_T, to 0, the result; its values become
+    these points. Raises ValueError for a level that is not in 1..T, steps that are none, and a kept time that
+    is not there.
     """
-    if not 1 <= t <= levels.T:
-        raise ValueError(f"t is {t}; it must lie in 1..{levels.T}")
+    check_level(levels, t)
     check_steps(step, steps)
+    kept = kept_times(trajectory, steps)
     signal, std = levels.level(t)
     size, x = annealed_step(step, std, 1.0), x_T
-    for z in noises(rng, x_T, steps):
+    for left, z in zip(range(steps, 0, -1), noises(rng, x_T, steps), strict=True):
+        if left in kept:
+            kept[left] = x
         x = ula_step(x, denoiser.score(x, signal, std), z, size)
-    return denoiser.x_0(x, signal, std) if denoise else x
-
-
-def adjusted(
-    log_prob: Callable[[Array], Array],
-    score: Callable[[Array], Array],
-    x: Array,
-    rng: Stream,
-    step: float,
-    steps: int,
-) -> tuple[Array, Array]:
-    """Points (n, d) after so many Metropolis-adjusted steps from x, and the share accepted.       [LAN-4]
-
-    log_prob: (n, d) -> (n,), up to a constant. score: its gradient, (n, d) -> (n, d). step: c > 0. No bias:
-    where x comes from the law, so does the result, at any step. The share is an array of no axes.
-    """
-    log_p, s, accepted = log_prob(x), score(x), 0.0
-    for z in noises(rng, x, steps):
-        x_new = ula_step(x, s, z, step)
-        log_p_new, s_new = log_prob(x_new), score(x_new)
-        log_u = np.log(rng.uniform(x.shape[0], dtype=x.dtype))
-        moves = log_u < mala_log_accept(x, x_new, log_p, log_p_new, s, s_new, step)
-        x, s = np.where(moves[:, None], x_new, x), np.where(moves[:, None], s_new, s)
-        log_p = np.where(moves, log_p_new, log_p)
-        accepted = accepted + np.mean(moves) / steps
-    return x, accepted
+    x = denoiser.x_0(x, signal, std) if denoise else x
+    if 0 in kept:
+        kept[0] = x
+    return x

@@ -10,7 +10,7 @@ from refgen.denoisers import ExactDenoiser, counted
 from refgen.derivations import langevin_chain
 from refgen.distributions import Gaussian, GaussianMixture
 from refgen.formulas.langevin import ula_moments
-from refgen.samplers.langevin import adjusted, langevin
+from refgen.samplers.langevin import langevin
 from refgen.schedules import linear
 from tests.samplers.impulses import Impulses
 
@@ -59,18 +59,15 @@ def test_weights_of_the_modes_are_those_of_the_start():
     assert abs(share - weight) > 10 * np.sqrt(weight * (1 - weight) / n)
 
 
-def test_metropolis_test_removes_the_bias():
-    """N(0, 1) at the step 0.5, where the unadjusted chain settles at 4/3; from the law and from far."""
-    n = 20_000
-    rng = Stream(1)
-    law = lambda x: -0.5 * np.sum(x**2, axis=-1)  # noqa: E731
-    for start in (rng.normal(n, 1), np.full((n, 1), 3.0)):
-        x, share = adjusted(law, lambda x: -x, start, rng, 0.5, 60)
-        assert 0.7 < share < 1
-        error = np.sqrt(2 / n)
-        assert abs(np.mean(x**2) - 1) < 4 * error
-        assert abs(np.mean(x**2) - 4 / 3) > 10 * error
-        assert abs(np.mean(x)) < 4 / np.sqrt(n)
+def test_kept_points_are_those_on_the_way():
+    """By the steps still to go: the last k of them are what k steps fewer leave to do."""
+    denoiser, x_T = ExactDenoiser(Gaussian([0.0], [[1.0]])), np.eye(6)[:, :1]
+    kept = dict.fromkeys([5, 3, 0])
+    result = langevin(denoiser, levels(0.5), x_T, Impulses(), steps=5, trajectory=kept)
+    assert kept[5] is x_T
+    assert kept[0] is result
+    short = langevin(denoiser, levels(0.5), x_T, Impulses(), steps=2, denoise=False)
+    np.testing.assert_array_equal(kept[3], short)
 
 
 def test_every_step_asks_once_and_precision_stays():
@@ -79,8 +76,6 @@ def test_every_step_asks_once_and_precision_stays():
     x_T = Stream(2).normal(5, 2, dtype=np.float32)
     x = langevin(denoiser, schedule, x_T, Stream(3), t=50, steps=3)
     assert denoiser.calls == 4
-    assert x.dtype == np.float32
-    x, _ = adjusted(lambda x: -np.sum(x**2, axis=-1) / 2, lambda x: -x, x_T, Stream(3), 0.1, 3)
     assert x.dtype == np.float32
 
 
@@ -92,6 +87,7 @@ def test_every_step_asks_once_and_precision_stays():
         (dict(step=0.0), r"step is 0\.0; it must lie in \(0, 2\)"),
         (dict(step=2.0), r"step is 2\.0; it must lie in \(0, 2\)"),
         (dict(steps=0), "steps is 0; there must be at least 1"),
+        (dict(steps=4, trajectory={5: None}), r"trajectory asks for t = 5; times lie in 0\.\.4"),
     ],
 )
 def test_bad_arguments_are_named(wrong, message):
