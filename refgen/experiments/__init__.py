@@ -22,6 +22,7 @@ class Entry(NamedTuple):
 
 # By name; the file is the name with underscores.
 ENTRIES: dict[str, Entry] = {
+    "cost-by-dimension": Entry("EXP-1 SYS-42", "time of a training step against the dimension: SM, SSM, DSM"),
     "annealing-images": Entry(
         "EXP-12",
         "annealed Langevin dynamics on CIFAR-10",
