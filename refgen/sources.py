@@ -20,6 +20,7 @@ __all__ = [
     "ISACHENKO",
     "KIM",
     "KINGMA_2021",
+    "LEIMKUHLER_2013",
     "LUO_2022",
     "NICHOL_2021",
     "ROBERTS_1996",
@@ -175,6 +176,12 @@ ROBERTS_1996 = _source(
     "Roberts & Tweedie 1996",
     "Exponential Convergence of Langevin Distributions and Their Discrete Approximations",
     "Bernoulli 2 (4)",
+)
+LEIMKUHLER_2013 = _source(
+    "LEIMKUHLER_2013",
+    "Leimkuhler & Matthews 2013",
+    "Rational Construction of Stochastic Numerical Methods for Molecular Sampling",
+    "Applied Mathematics Research eXpress 2013 (1)",
 )
 GARDINER_2009 = _source(
     "GARDINER_2009",

@@ -26,6 +26,7 @@ __all__ = [
     "ula_stationary_var",
     "ula_step",
     "underdamped_acceleration",
+    "underdamped_step",
 ]
 
 
@@ -42,6 +43,34 @@ def underdamped_acceleration(
     """
     require_last_axis(velocity=velocity, force=force, noise=noise)
     return force / mass - friction * velocity + sqrt(2 * friction * temperature / mass) * noise
+
+
+def underdamped_step(
+    x: Array,
+    velocity: Array,
+    force: Array,
+    z: Array,
+    dt: Array,
+    mass: Array = 1.0,
+    friction: Array = 1.0,
+    temperature: Array = 1.0,
+) -> tuple[Array, Array]:
+    r"""One time step of that particle: a kick, half a drift, friction and noise, half a drift.   [LAN-1]
+
+    .. math:: v'=v+\tfrac hM F(x),\quad x'=x+\tfrac h2v',\quad
+              v''=e^{-\gamma h}v'+\sqrt{\tfrac{k_BT}M(1-e^{-2\gamma h})}\,z,\quad x''=x'+\tfrac h2v''
+
+    x, velocity, force, z: (..., d), the force at x itself, z standard normal. dt: h > 0; the others as for
+    `underdamped_acceleration`. Broadcastable. Returns (position, velocity). In a parabola of stiffness k the
+    positions have exactly the right law for h < 2 sqrt(M / k), and any friction. They are those of the scheme
+    BAOAB, whose kick is halved and whose velocity is half a kick behind.
+    Source: Leimkuhler & Matthews 2013.
+    """
+    require_last_axis(x=x, velocity=velocity, force=force, z=z)
+    velocity = velocity + dt / mass * force
+    x = x + dt / 2 * velocity
+    velocity = exp(-friction * dt) * velocity + sqrt(-temperature / mass * expm1(-2 * friction * dt)) * z
+    return x + dt / 2 * velocity, velocity
 
 
 def gibbs_log_density(energy: Array, velocity: Array, mass: Array, temperature: Array) -> Array:

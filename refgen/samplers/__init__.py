@@ -14,6 +14,7 @@ _DESCRIPTIONS = {
     "ancestral": "the reverse chain of DDPM, T stochastic steps (Ho et al. 2020, Algorithm 2)",
     "annealed_langevin": "Langevin steps at each level, the noisiest first (Song & Ermon 2019, Algorithm 1)",
     "langevin": "Langevin steps at one level, from its score alone (Parisi 1981)",
+    "underdamped": "Langevin steps with a velocity: a wide law in fewer (Leimkuhler & Matthews 2013)",
     "mala": "Langevin steps with Metropolis' test: no bias (Roberts & Tweedie 1996)",
 }
 NAMES = tuple(_DESCRIPTIONS)

@@ -155,3 +155,29 @@ def test_float32_stays_and_leading_axes_broadcast(d):
 def test_shapes_are_checked(call, message):
     with pytest.raises(ValueError, match=rf"^{message} has shape \(3, 1\); its last axis must match"):
         call(np.zeros((3, 2)), np.zeros((3, 1)))
+
+
+@pytest.mark.parametrize("friction", [1e-9, 0.3, 40.0])
+@pytest.mark.parametrize("dt", [1e-8, 0.1, 3.0])
+def test_a_split_step_against_fifty_digits(friction, dt):
+    given = dict(mass=0.7, friction=friction, temperature=1.9)
+    m, g, h, temperature = mpf(0.7), mpf(friction), mpf(dt), mpf(1.9)
+    numbers = 0.3, -1.7, 2.2, 0.9
+    arrays = [np.array([a]) for a in numbers]
+    x, v, force, z = map(mpf, numbers)
+    kept, noise = mpmath.exp(-g * h), mpmath.sqrt(temperature / m * (1 - mpmath.exp(-2 * g * h))) * z
+    drifts = [h / 2 * a for a in (v, h / m * force, kept * v, kept * h / m * force, noise)]
+    position, velocity = langevin.underdamped_step(*arrays, dt, **given)
+    assert close(position[0], [x, *drifts])
+    assert close(velocity[0], [kept * v, kept * h / m * force, noise])
+    narrow = langevin.underdamped_step(*(a.astype(np.float32) for a in arrays), dt, **given)
+    assert all(a.dtype == np.float32 for a in narrow)
+    rows = langevin.underdamped_step(*(np.full((4, 1), a) for a in numbers), np.full((4, 1), dt), **given)
+    np.testing.assert_allclose(rows[0][:, 0], position[0], rtol=1e-14)
+    np.testing.assert_allclose(rows[1][:, 0], velocity[0], rtol=1e-14)
+
+
+def test_a_split_step_refuses_points_beside_each_other():
+    two, three = np.zeros((5, 2)), np.zeros((5, 3))
+    with pytest.raises(ValueError, match="velocity"):
+        langevin.underdamped_step(two, three, two, two, 0.1)
