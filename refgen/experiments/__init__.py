@@ -23,6 +23,8 @@ class Entry(NamedTuple):
 # By name; the file is the name with underscores.
 ENTRIES: dict[str, Entry] = {
     "cost-by-dimension": Entry("EXP-1 SYS-42", "time of a training step against the dimension: SM, SSM, DSM"),
+    "density-and-score": Entry("EXP-4", "density and score of a mixture of two Gaussians"),
+    "density-from-score": Entry("EXP-5", "the density back from its score, and where that fails"),
     "annealing-images": Entry(
         "EXP-12",
         "annealed Langevin dynamics on CIFAR-10",
