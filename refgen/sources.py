@@ -14,6 +14,9 @@ __all__ = [
     "EFRON_2011",
     "FIELD",
     "GARDINER_2009",
+    "GOODFELLOW_2014",
+    "GUTMANN_2010",
+    "GUTMANN_2012",
     "HANG_2023",
     "HO_2020",
     "HUTCHINSON_1989",
@@ -21,6 +24,7 @@ __all__ = [
     "KIM",
     "KINGMA_2021",
     "LEIMKUHLER_2013",
+    "LIN_1991",
     "LUO_2022",
     "NICHOL_2021",
     "ROBERTS_1996",
@@ -210,6 +214,28 @@ HINTON_2002 = _source(
 )
 SONG_KINGMA_2021 = _source(
     "SONG_KINGMA_2021", "Song & Kingma 2021", "How to Train Your Energy-Based Models", "arXiv:2101.03288"
+)
+GUTMANN_2010 = _source(
+    "GUTMANN_2010",
+    "Gutmann & Hyvarinen 2010",
+    "Noise-Contrastive Estimation: A New Estimation Principle for Unnormalized Statistical Models",
+    "AISTATS 2010",
+)
+GUTMANN_2012 = _source(
+    "GUTMANN_2012",
+    "Gutmann & Hyvarinen 2012",
+    "Noise-Contrastive Estimation of Unnormalized Statistical Models, with Applications to Natural Image "
+    "Statistics",
+    "Journal of Machine Learning Research 13",
+)
+GOODFELLOW_2014 = _source(
+    "GOODFELLOW_2014", "Goodfellow et al. 2014", "Generative Adversarial Nets", "NeurIPS 2014, arXiv:1406.2661"
+)
+LIN_1991 = _source(
+    "LIN_1991",
+    "Lin 1991",
+    "Divergence Measures Based on the Shannon Entropy",
+    "IEEE Transactions on Information Theory 37 (1)",
 )
 VALIANT_1979 = _source(
     "VALIANT_1979",

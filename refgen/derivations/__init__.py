@@ -12,6 +12,7 @@ TOPICS = {
     "SNR": "The signal-to-noise ratio",
     "TWE": "Tweedie's formula",
     "EBM": "Energies, the normalising constant and the score",
+    "NCE": "Noise-contrastive estimation",
     "SM": "Score matching: explicit and implicit",
     "SSM": "Sliced score matching and Hutchinson's trace",
     "DSM": "Denoising score matching",
