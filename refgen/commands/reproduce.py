@@ -46,9 +46,9 @@ def reproduce(names: tuple[str, ...], everything: bool, out: str, seed: int, as_
         claims = [claim for report in found for claim in report["claims"]]
         hold = sum(claim["holds"] for claim in claims)
         known = sum(not claim["holds"] and not claim["expected"] for claim in claims)
-        text = f"{len(runs)} experiments, {len(claims)} claims: {hold} hold"
-        rest = f", {len(claims) - hold} do not ({known} of them as is known)" if hold < len(claims) else ""
-        click.echo(text + rest)
+        rest = len(claims) - hold
+        fail = f", {rest} {'does' if rest == 1 else 'do'} not ({known} as is known)" if rest else ""
+        click.echo(f"{len(runs)} experiments, {len(claims)} claims: {hold} hold{fail}")
     if failed:
         click.echo(f"otherwise than expected: {', '.join(failed)}", err=True)
         click.get_current_context().exit(1)
