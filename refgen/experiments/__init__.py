@@ -25,6 +25,10 @@ ENTRIES: dict[str, Entry] = {
     "cost-by-dimension": Entry("EXP-1 SYS-42", "time of a training step against the dimension: SM, SSM, DSM"),
     "density-and-score": Entry("EXP-4", "density and score of a mixture of two Gaussians"),
     "density-from-score": Entry("EXP-5", "the density back from its score, and where that fails"),
+    "low-density": Entry("EXP-7", "where there are no data, an estimated score is wrong"),
+    "noising": Entry("EXP-8", "noise makes the estimated score accurate between the modes, not everywhere"),
+    "noise-levels": Entry("EXP-10", "three levels of noise: densities, scores, estimated scores"),
+    "normalising": Entry("EXP-16", "a density keeps its area while it moves; a score is free of that"),
     "annealing-images": Entry(
         "EXP-12",
         "annealed Langevin dynamics on CIFAR-10",

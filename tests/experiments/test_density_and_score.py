@@ -1,4 +1,4 @@
-"""The picture of density and score: each measure against a law where the answer is known, and one it fails."""
+"""Density and score in one picture: each measure against a law with a known answer, and one it fails."""
 
 import numpy as np
 import pytest

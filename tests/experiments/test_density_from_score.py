@@ -1,4 +1,4 @@
-"""The density from its score: exact where the support is connected, and blind to the masses where it is not."""
+"""The density from its score: exact on a connected support, blind to the masses of separate pieces."""
 
 import numpy as np
 import pytest
