@@ -28,7 +28,7 @@ def run(rng: Stream, say: Callable[..., None], **training: Any) -> Outcome:
         for std in (LITTLE, STD)
     )
     numbers = {
-        f"std {std}": {name: error._asdict() for name, error in found.items()}
+        f"std {std:g}": {name: error._asdict() for name, error in found.items()}
         for std, found in [(LITTLE, before), (STD, after)]
     }
     bound = tolerable(STD)

@@ -12,6 +12,12 @@ def test_three_levels_with_a_small_error_each():
     assert list(outcome.numbers) == ["std 0.3", "std 1", "std 3"]
     relative = [error["relative"] for error in outcome.numbers.values()]
     assert np.all(np.array(relative) < 0.25) and min(relative) > 0.001
+    denoiser = two_modes.estimated(Stream(0), quiet, **SMALL)
+    for std, error in zip(noise_levels.STDS, relative, strict=True):
+        law = two_modes.LAW.diffused(1.0, std)
+        fresh = law.sample(Stream(9), 4000)
+        dense = fresh[law.log_prob(fresh) >= np.quantile(law.log_prob(fresh), 0.05)]
+        assert abs(two_modes.errors(denoiser, std, dense).relative / error - 1) < 0.15
     assert [claim.measured for claim in outcome.claims] == relative
     assert outcome.figure.axes[-1].get_title().endswith(f"{relative[-1]:.3f}")
 

@@ -7,7 +7,7 @@ from tests.experiments.test_two_modes import SMALL, quiet
 
 def test_noise_mends_the_valley_and_not_what_lies_far_out():
     outcome = noising.run(Stream(0), quiet, **SMALL)
-    little, much = outcome.numbers["std 0.3"], outcome.numbers["std 2.0"]
+    little, much = outcome.numbers["std 0.3"], outcome.numbers["std 2"]
     assert much["valley"]["relative"] < 0.25 < 0.5 < little["valley"]["relative"]
     everywhere = outcome.claims[-1]
     assert "everywhere" in everywhere.what and not everywhere.expected and not everywhere.holds
