@@ -20,8 +20,8 @@ def log_odds(log_model: Array, log_noise: Array, ratio: float = 1.0) -> Array:
 
     .. math:: G(x)=\log\frac{p_\theta(x)}{\nu\,q(x)}=\log p_\theta(x)-\log q(x)-\log\nu
 
-    log_model: log p_theta(x), its constant included, (...). log_noise: log q(x), broadcastable. ratio: nu > 0, points
-    of noise for each point of data. Returns (...).
+    log_model: log p_theta(x), its constant included, (...). log_noise: log q(x), broadcastable. ratio:
+    nu > 0, points of noise for each point of data. Returns (...).
     Source: Gutmann & Hyvarinen 2010, section 2; 2012 for nu.
     """
     return log_model - log_noise - log(ratio)

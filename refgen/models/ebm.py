@@ -1,0 +1,258 @@
+"""Energy-based models: a density up to its constant, trained in six ways.                       [EBM]
+
+The network tilts a broad Gaussian, so that the constant is finite whatever its parameters are: its output
+grows no faster than |x|, the Gaussian's energy as |x|^2. Source: Xie et al. 2016; LeCun et al. 2006.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, ClassVar
+
+import autograd.numpy as np
+import numpy as onp
+from autograd.core import make_vjp
+from autograd.tracer import getval
+
+from refgen.autodiff import array_module
+from refgen.backend import CPU, Stream
+from refgen.denoisers import Denoiser, OneLevelDenoiser
+from refgen.formulas import energy as formulas
+from refgen.formulas import noise_contrastive
+from refgen.formulas.forward import diffuse
+from refgen.formulas.gaussian import log_prob_isotropic
+from refgen.ladders import Ladder
+from refgen.models import energy_net, score_objectives
+from refgen.models.checks import require_whole
+from refgen.models.quadrature import grid_log_normaliser
+from refgen.models.tempered import LEAST, tempered
+from refgen.nets.mlp import MLP
+from refgen.samplers.mala import adjusted
+
+__all__ = ["EBM", "OBJECTIVES"]
+
+Array = Any
+
+CHUNK = 500  # points whose activations stay in cache
+
+OBJECTIVES = ("pcd", "cd", "nce", *score_objectives.OBJECTIVES)
+
+WHOLE = {"dim": 10**6, "chain_steps": 10**6, "noise_ratio": 10**4, "stages": 10**6, "per_stage": 10**6}
+WHOLE |= {"hidden": 10**6, "layers": 1000}
+
+
+@dataclass(frozen=True)
+class EBM:
+    r"""An energy of standardised data under a little noise, :math:`p=e^{-E}/Z`.   [EBM-1, EBM-4, EBM-7]
+
+    .. math:: E(x)=-\log\mathcal N(x;0,\tau^2I)-f_\theta(x)
+
+    Contrastive divergence (cd, pcd) makes the energy low at data and high where a few Langevin steps lead,
+    from the data, or from where the steps before had led. Noise-contrastive estimation (nce) tells data from
+    draws of the broad Gaussian and learns log Z besides. Score matching (implicit, sliced, denoising) does
+    without Z and does not see the weights of modes that are apart.
+    """
+
+    dim: int = 2
+    objective: str = "pcd"  # how it is trained
+    std: float = 0.05  # of the noise on the data; 0.02 to 0.2
+    base_std: float = 2.0  # tau; 1.5 to 3, wider than the data
+    chain_steps: int = 1  # 1 to 50, for cd and pcd
+    mala_step: float = 2.0  # in units of std^2; 0.5 to 5
+    noise_ratio: int = 2  # points of noise for one of data, for nce
+    stages: int = 60  # of the sampler, from the broad Gaussian to the model
+    per_stage: int = 4  # Langevin steps at each
+    hidden: int = 128  # 64 to 256
+    layers: int = 3  # 2 to 4
+
+    log_prob_is: ClassVar[str] = "exact"
+    of_noisy_data: ClassVar[bool] = True
+
+    def __post_init__(self) -> None:
+        require_whole(self, WHOLE)
+        if self.objective not in OBJECTIVES:
+            raise ValueError(f"objective is {self.objective!r}; it must be one of {', '.join(OBJECTIVES)}")
+        for name in ("std", "base_std", "mala_step"):
+            if not 0 < getattr(self, name) < math.inf:
+                raise ValueError(f"{name} is {getattr(self, name)}; it must be a finite number > 0")
+        _ = self.net, self.levels
+
+    @cached_property
+    def net(self) -> MLP:
+        return MLP(self.dim, 1, 0, self.hidden, self.layers)
+
+    @cached_property
+    def levels(self) -> Ladder:
+        """The one level of noise."""
+        return Ladder(onp.array([0.0, self.std]))
+
+    @property
+    def chain(self) -> int:
+        """How many stages a sample goes through."""
+        return self.stages
+
+    def init(self, rng: Stream) -> Array:
+        """Parameters before training: one flat float32 vector, of the network, and log Z for nce.
+
+        The energy is that of the broad Gaussian.
+        """
+        params = self.net.init(rng)
+        return np.append(params, params[:1] * 0) if self.objective == "nce" else params
+
+    def energy(self, params: Array, x: Array) -> Array:
+        """E(x), (n,), at points (n, dim), in the precision of params; differentiable in both."""
+        x = x if x.dtype == params.dtype else x.astype(params.dtype)
+        return -self._base(x) - energy_net.output(self.net, params[: self.net.size], x)
+
+    def _base(self, x: Array) -> Array:
+        return log_prob_isotropic(x, np.zeros_like(x), self.base_std**2)
+
+    def score(self, params: Array, x: Array) -> Array:
+        """The score, (n, dim), which Z is not in."""
+        return formulas.score(lambda x: self.energy(params, x), x)
+
+    def denoiser(self, params: Array) -> OneLevelDenoiser:
+        """The model at its level of noise; log_prob is that up to the constant."""
+        return OneLevelDenoiser(lambda x: self.score(params, x), self.std, lambda x: -self.energy(params, x))
+
+    def log_z(self, params: Array) -> tuple[Array, Array]:
+        """log Z and how far off it may be, by a sum over a grid.   [EBM-2]
+
+        Numbers of no axes, float64. Raises ValueError for dim > 2.
+        """
+        return grid_log_normaliser(
+            lambda x: self.energy(params, x), self.dim, 6 * self.base_std, self.std / 2, params
+        )
+
+    def learned_log_z(self, params: Array) -> Array:
+        """log Z as training by nce found it, a number of no axes. Raises ValueError for another objective."""
+        if self.objective != "nce":
+            raise ValueError(f"objective is {self.objective!r}; only nce learns log Z")
+        return params[-1]
+
+    def log_prob(self, params: Array, x: Array, rng: Stream | None = None, x_0: Array | None = None) -> Array:
+        """Log-density, (n,), in nats, by the sum over a grid. rng and x_0: not needed.
+
+        Raises ValueError for dim > 2.
+        """
+        log_z, _ = self.log_z(params)
+        return formulas.log_prob(self.energy(params, x), log_z.astype(params.dtype))
+
+    def loss(self, params: Array, x: Array, rng: Stream) -> Array:
+        """The objective's loss of a batch x, (n, dim); pcd, which has no chains here, is cd."""
+        if self.objective in score_objectives.OBJECTIVES:
+            return score_objectives.score_loss(
+                self.objective, lambda x: self.score(params, x), x, rng, self.std
+            )
+        x = diffuse(x, rng.normal(*x.shape, dtype=x.dtype), 1.0, self.std)
+        if self.objective == "nce":
+            return self._noise_contrastive(params, x, rng)
+        return self._contrastive(params, x, self.moved(getval(params), x, rng))
+
+    def _contrastive(self, params: Array, data: Array, model: Array) -> Array:
+        energies = self.energy(params, np.concatenate([data, model]))
+        return formulas.contrastive_loss(energies[: len(data)], energies[len(data) :])
+
+    def _noise_contrastive(self, params: Array, x: Array, rng: Stream) -> Array:
+        noise = self.base_std * rng.normal(self.noise_ratio * len(x), self.dim, dtype=x.dtype)
+        both = np.concatenate([x, noise])
+        log_model = formulas.log_prob(self.energy(params, both), params[-1])
+        odds = noise_contrastive.log_odds(log_model, self._base(both), self.noise_ratio)
+        return noise_contrastive.loss(odds[: len(x)], odds[len(x) :], self.noise_ratio)
+
+    def moved(self, params: Array, x: Array, rng: Stream) -> Array:
+        """Where `chain_steps` Langevin steps with Metropolis' test lead from the points x, (n, dim)."""
+        x, _ = adjusted(*self._pair(params), x, rng, self.mala_step * self.std**2, self.chain_steps)
+        return x
+
+    def jumped(self, params: Array, x: Array, rng: Stream) -> Array:
+        r"""The points x, (n, dim), or others from the broad Gaussian, by Metropolis' test.
+
+        .. math:: \min\big(1, e^{f_\theta(x')-f_\theta(x)}\big),\qquad x'\sim\mathcal N(0,\tau^2I)
+
+        No Langevin step crosses between modes that are apart; this does, where dimensions are few. It leaves
+        the model's law as it is, as those steps do.
+        """
+        n = len(x)
+        x_new = self.base_std * rng.normal(*x.shape, dtype=x.dtype)
+        tilt = energy_net.output(self.net, params, np.concatenate([x, x_new]))
+        jumps = np.log(rng.uniform(n, dtype=x.dtype)) < tilt[n:] - tilt[:n]
+        return np.where(jumps[:, None], x_new, x)
+
+    def _pair(self, params: Array) -> tuple[Callable, Callable]:
+        """log_prob, up to the constant, and score, for who asks for both at each point, in this order."""
+        kept: list[tuple[Array, Array]] = []
+
+        def log_prob(x: Array) -> Array:
+            size = CHUNK if array_module(x) is onp else len(x)
+            found = [self._both(params, x[k : k + size]) for k in range(0, len(x), size)]
+            energies, scores = zip(*found, strict=True)
+            kept[:] = [(x, np.concatenate(scores))]
+            return -np.concatenate(energies)
+
+        def score(x: Array) -> Array:
+            at, found = kept.pop() if kept else (None, None)
+            return found if at is x else self.score(params, x)
+
+        return log_prob, score
+
+    def _both(self, params: Array, x: Array) -> tuple[Array, Array]:
+        """E(x) and the score from one pass through the network."""
+        backward, found = make_vjp(lambda x: self.energy(params, x), x)
+        return found, -backward(np.ones_like(found))
+
+    def update(self, state: Any, batch: Array, rng: Stream) -> None:
+        """One Adam step, in place. The chains of pcd go on from where they were, in state.extra["chains"].
+
+        Source: Tieleman 2008.
+        """
+        if self.objective == "pcd":
+            x = diffuse(batch, rng.normal(*batch.shape, dtype=batch.dtype), 1.0, self.std)
+            chains = self.jumped(state.params, state.extra.get("chains", x), rng)
+            chains = state.extra["chains"] = self.moved(state.params, chains, rng)
+            backward, loss = make_vjp(lambda params: self._contrastive(params, x, chains), state.params)
+        else:
+            backward, loss = make_vjp(lambda params: self.loss(params, batch, rng), state.params)
+        state.adam.update(state.params, backward(np.ones_like(loss)))
+        state.loss = float(loss) if rng.device is CPU else loss.astype(onp.float64)
+
+    def calls(self, steps: int = 0) -> int:
+        """How often `sample` asks the denoiser, for its log_prob or its score."""
+        return (steps or self.stages) * (2 * self.per_stage + 3)
+
+    def sample(
+        self,
+        params: Array,
+        n: int,
+        rng: Stream,
+        steps: int = 0,
+        x_0: Array | None = None,
+        denoiser: Denoiser | None = None,
+        trajectory: dict[int, Array] | None = None,
+    ) -> Array:
+        """n points, (n, dim), in the dtype of params and on their device, by way of the broad Gaussian.
+
+        steps: stages of `tempered`; 0 for the model's own. x_0: not needed. denoiser: asked in place of the
+        network, for instance an exact one; it must have a log_prob. trajectory: a dict whose keys are stages
+        still to go.
+        """
+        log_prob, score = self._pair(params)
+        if denoiser is not None:
+            level = self.levels.level(1)
+            log_prob, score = (
+                lambda x: denoiser.log_prob(x, *level),
+                lambda x: denoiser.score(x, *level),
+            )
+        count = max(n, LEAST)
+        x = self.base_std * rng.normal(count, self.dim, dtype=params.dtype)
+        step = self.mala_step * self.std**2
+        x = tempered(
+            log_prob, score, self.base_std, x, rng, step, steps or self.stages, self.per_stage, trajectory
+        )
+        chosen = np.argsort(rng.uniform(count))[:n]  # neighbours in the list are of one family
+        if trajectory is not None:
+            trajectory.update({left: points[chosen] for left, points in trajectory.items()})
+        return x[chosen]

@@ -1,0 +1,222 @@
+"""Energy-based models: normalised, sampled and trained, six objectives, and what each is known to miss."""
+
+import numpy as np
+import pytest
+from autograd import grad
+
+from refgen import training
+from refgen.backend import Stream
+from refgen.denoisers import ExactDenoiser, OneLevelDenoiser, counted
+from refgen.distributions import named
+from refgen.formulas.gaussian import log_prob_isotropic
+from refgen.formulas.noise_contrastive import least_loss
+from refgen.metrics import directions, mode_weights, sampling_floor, score_error, sliced_wasserstein
+from refgen.models.ebm import EBM, OBJECTIVES
+
+SMALL = EBM(std=0.1, hidden=32, layers=2)
+LAW = named("two_gaussians").standardised()[0]
+AXIS = np.linspace(-9, 9, 301)
+GRID = np.stack(np.meshgrid(AXIS, AXIS, indexing="ij"), axis=-1).reshape(-1, 2)
+
+
+def some_params(model):
+    params = model.init(Stream(0))
+    return params + 0.15 * Stream(1).normal(len(params), dtype=np.float32)
+
+
+def masses(model, params):
+    """The model's probabilities of the cells of GRID."""
+    return np.exp(model.log_prob(params, GRID.astype(np.float32)).astype(float)) * (AXIS[1] - AXIS[0]) ** 2
+
+
+@pytest.mark.parametrize("dim", [1, 2])
+def test_an_untrained_model_is_the_broad_gaussian(dim):
+    model = EBM(dim=dim, std=0.2)
+    params, x = model.init(Stream(0)), Stream(1).normal(9, dim)
+    log_z, error = model.log_z(params)
+    assert abs(log_z) <= 1e-6 and error <= 1e-6
+    broad = log_prob_isotropic(x, 0 * x, model.base_std**2)
+    np.testing.assert_allclose(model.log_prob(params, x), broad, atol=1e-5)
+
+
+def test_the_density_integrates_to_one_and_the_score_is_its_gradient():
+    params = some_params(SMALL)
+    assert np.sum(masses(SMALL, params)) == pytest.approx(1, abs=1e-4)
+    params, x, h = params.astype(float), Stream(2).normal(6, 2), 1e-5
+    for k, step in enumerate(h * np.eye(2)):
+        slope = (SMALL.log_prob(params, x + step) - SMALL.log_prob(params, x - step)) / (2 * h)
+        np.testing.assert_allclose(SMALL.score(params, x)[:, k], slope, atol=1e-6)
+
+
+@pytest.mark.parametrize("objective", OBJECTIVES)
+def test_the_gradient_is_the_losses(objective):
+    model = EBM(objective=objective, std=0.3, hidden=8, layers=2, mala_step=0.01)
+    params, x = some_params(model).astype(float), LAW.sample(Stream(2), 10)
+    direction, h = Stream(5).normal(len(params)), 1e-6
+    if "cd" in objective:  # the points that were moved are held fixed
+        moved = model.moved(params, x, Stream(6))
+        loss = lambda p: model._contrastive(p, x, moved)  # noqa: E731
+    else:
+        loss = lambda p: model.loss(p, x, Stream(4))  # noqa: E731
+    ends = [loss(params + s * h * direction) for s in (1, -1)]
+    assert float(grad(loss)(params) @ direction) == pytest.approx((ends[0] - ends[1]) / (2 * h), rel=1e-5)
+
+
+def test_steps_and_jumps_leave_the_models_law_as_it_is():
+    model = EBM(std=0.3, hidden=32, layers=2, chain_steps=4, mala_step=2.0)
+    params = some_params(model)
+    mass = masses(model, params)
+    mass /= mass.sum()
+    x = GRID[np.searchsorted(np.cumsum(mass), Stream(2).uniform(20_000))].astype(np.float32)
+    moments = mass @ np.stack([GRID[:, 0], GRID[:, 1] ** 2, GRID[:, 0] ** 4], axis=1)
+    for move in (model.moved, model.jumped):
+        y = move(params, x, Stream(3)).astype(float)
+        assert np.mean(np.any(y != x, axis=1)) > 0.1
+        for of, exact in zip((y[:, 0], y[:, 1] ** 2, y[:, 0] ** 4), moments, strict=True):
+            assert abs(of.mean() - exact) < 5 * of.std() / np.sqrt(len(y))
+
+
+@pytest.mark.parametrize(("dim", "n"), [(1, 3), (2, 700), (3, 5)])
+def test_samples_of_any_number_and_dimension(dim, n):
+    model = EBM(dim=dim, stages=3, per_stage=2, hidden=8)
+    kept = dict.fromkeys([3, 0])
+    points = model.sample(model.init(Stream(0)), n, Stream(1), trajectory=kept)
+    assert points.shape == kept[3].shape == (n, dim) and points.dtype == np.float32
+    assert np.array_equal(kept[0], points) and model.chain == 3
+    asked = counted(ExactDenoiser(LAW))
+    if dim == 2:
+        model.sample(model.init(Stream(0)), n, Stream(1), steps=2, denoiser=asked)
+        assert asked.calls == model.calls(2)
+
+
+def test_an_energy_has_no_density_by_a_grid_in_three_dimensions():
+    model = EBM(dim=3, hidden=8)
+    with pytest.raises(ValueError, match=r"^dim is 3; log Z takes a grid, which only 1 and 2"):
+        model.log_prob(model.init(Stream(0)), np.zeros((1, 3)))
+
+
+@pytest.mark.parametrize("stop", [1, 5])
+def test_chains_go_on_after_a_resume_to_the_same_bits(stop):
+    def run(state, steps):
+        for _ in training.fit(SMALL, LAW, state, steps, batch=16):
+            pass
+        return state.to_arrays()
+
+    whole = run(training.start(SMALL, Stream(0)), 9)
+    part = training.start(SMALL, Stream(0))
+    run(part, stop)
+    loaded = training.State.from_arrays(part.to_arrays())
+    assert loaded.extra["chains"].shape == (16, 2)
+    found = run(loaded, 9)
+    assert whole.keys() == found.keys()
+    assert all(np.array_equal(whole[name], found[name]) for name in whole)
+    assert not np.array_equal(whole["extra.chains"], part.extra["chains"])
+
+
+def trained(objective, steps=800, **options):
+    small = dict(objective=objective, std=0.1, hidden=32, layers=2, stages=25, per_stage=3)
+    model = EBM(**small | options)
+    state = training.start(model, Stream(0), 5e-3)
+    for _ in training.fit(model, LAW, state, steps, batch=256, ema=0.99):
+        pass
+    return model, state.ema
+
+
+def gap(model, params, law, n=4000):
+    """By how many nats the noisy law is better than the model, at its own points."""
+    noisy = law.diffused(*model.levels.level(1))
+    x = noisy.sample(Stream(5), n)
+    return float(np.mean(noisy.log_prob(x) - model.log_prob(params, x.astype(np.float32))))
+
+
+def left_weight(model, params):
+    means, _ = LAW.modes
+    nearest = np.argmin(np.sum((GRID[:, None] - means) ** 2, axis=-1), axis=1)
+    mass = masses(model, params)
+    return float(mass[nearest == 0].sum() / mass.sum())
+
+
+@pytest.mark.parametrize(("objective", "score", "nats"), [("pcd", 0.3, 0.05), ("nce", 0.2, 0.02)])
+def test_who_compares_regions_finds_the_weights_of_modes_that_are_apart(objective, score, nats):
+    model, params = trained(objective)
+    assert score_error(model.denoiser(params), LAW, 1.0, model.std, Stream(6), 4000) < score
+    assert -0.01 < gap(model, params, LAW) < nats
+    assert left_weight(model, params) == pytest.approx(0.8, abs=0.03)
+    points = model.sample(params, 2000, Stream(7))
+    assert mode_weights(points, *LAW.modes).fractions[0] == pytest.approx(0.8, abs=0.05)
+    if objective == "nce":
+        assert abs(model.learned_log_z(params) - model.log_z(params)[0]) < 0.1
+
+
+@pytest.mark.parametrize(
+    ("objective", "score"), [("cd", 0.3), ("implicit", 0.15), ("sliced", 0.15), ("denoising", 0.25)]
+)
+def test_who_sees_the_score_alone_does_not(objective, score):
+    model, params = trained(objective)
+    assert score_error(model.denoiser(params), LAW, 1.0, model.std, Stream(6), 4000) < score
+    assert abs(left_weight(model, params) - 0.8) > 0.3
+    assert gap(model, params, LAW) > 0.3
+
+
+def test_the_energy_of_data_is_below_that_of_noise_and_the_loss_ends_at_its_least():
+    model, params = trained("nce", 400, noise_ratio=1)
+    data, noise = LAW.sample(Stream(8), 4000), model.base_std * Stream(9).normal(4000, 2)
+    assert np.mean(model.energy(params, data)) < np.mean(model.energy(params, noise)) - 1
+    broad = np.exp(log_prob_isotropic(GRID, 0 * GRID, model.base_std**2)) * (AXIS[1] - AXIS[0]) ** 2
+    exact = np.exp(LAW.diffused(1.0, model.std).log_prob(GRID)) * (AXIS[1] - AXIS[0]) ** 2
+    mixed = (exact + broad) / 2
+    halves = [p[p > 1e-300] @ np.log(p[p > 1e-300] / mixed[p > 1e-300]) / 2 for p in (exact, broad)]
+    loss = np.mean([model.loss(params, LAW.sample(Stream(k), 4000), Stream(k + 50)) for k in range(4)])
+    assert loss == pytest.approx(least_loss(sum(halves)), abs=0.02)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (dict(objective="mle"), r"objective is 'mle'; it must be one of pcd, cd, nce, implicit"),
+        (dict(std=0.0), r"std is 0.0; it must be a finite number > 0"),
+        (dict(base_std=-1.0), r"base_std is -1.0; it must be"),
+        (dict(chain_steps=0), r"chain_steps is 0; it must be an integer in 1\.\."),
+        (dict(stages=1.5), r"stages is 1.5; it must be an integer"),
+    ],
+)
+def test_options_out_of_range_are_refused(options, message):
+    with pytest.raises(ValueError, match=f"^{message}"):
+        EBM(**options)
+
+
+def test_only_nce_learns_log_z():
+    with pytest.raises(ValueError, match="only nce learns log Z"):
+        SMALL.learned_log_z(SMALL.init(Stream(0)))
+
+
+def test_a_denoiser_without_a_density_cannot_take_the_networks_place():
+    score_alone, params = OneLevelDenoiser(lambda x: -x, SMALL.std), SMALL.init(Stream(0))
+    with pytest.raises(ValueError, match=r"^this model has no density"):
+        SMALL.sample(params, 3, Stream(1), denoiser=score_alone)
+
+
+# Training as by default, 10,000 steps: nats above the entropy and the score's relative error.
+DEFAULT = [
+    ("pcd", "moons", 0.02, 0.2),
+    ("pcd", "two_gaussians", 0.02, 0.15),
+    ("pcd", "ring", 0.02, 0.2),
+    ("nce", "moons", 0.01, 0.15),
+    ("nce", "two_gaussians", 0.01, 0.1),
+    ("nce", "ring", 0.02, 0.2),
+]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("objective", "data", "nats", "score"), DEFAULT)
+def test_the_usual_training(objective, data, nats, score):
+    law, model = named(data).standardised()[0], EBM(objective=objective)
+    state = training.start(model, Stream(0))
+    for _ in training.fit(model, law, state, 10_000):
+        pass
+    assert gap(model, state.ema, law) < nats
+    assert score_error(model.denoiser(state.ema), law, 1.0, model.std, Stream(6)) < score
+    noisy, lines = law.diffused(1.0, model.std), directions(2, 64, Stream(8))
+    points = model.sample(state.ema, 10_000, Stream(7))
+    floor = sampling_floor(noisy, 10_000, lines, Stream(9)).max
+    assert sliced_wasserstein(noisy.sample(Stream(10), 10_000), points, lines) < 3 * floor
