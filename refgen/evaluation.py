@@ -42,33 +42,38 @@ def evaluate(
     density: bool = True,
     say: Callable[[str], None] = lambda stage: None,
 ) -> dict[str, Any]:
-    """Compare a trained diffusion model with the exact law of its (standardised) data; plain JSON.
+    """Compare a trained model with the exact law of its (standardised) data; plain JSON.
 
-    The work is done where params are, which must be where rng draws.
+    A model `of_noisy_data` is compared with that law under the noise of its one level. The work is done where
+    params are, which must be where rng draws.
     n: points in each sample. control: also run the sampler with the exact denoiser, which leaves the
     sampler's own error alone; None: unless it has more than 3e10 terms (`control_terms`). density: also the
-    bound on the negative log-likelihood, minus the entropy. say: is told each stage as it begins.
+    negative log-likelihood where the model has one, or its bound, minus the entropy. say: is told each stage
+    as it begins.
 
-    Keys: floor (sliced Wasserstein distance of two exact samples, max and mean over five draws); samples and
-    control (distance, times_floor, bound); nll (bound, entropy, gap and its standard error, in nats of
-    the standardised data; no entropy and no gap for a law of points); modes
+    Keys: noise (std of what the model has learned along with the data, or 0); floor (sliced Wasserstein
+    distance of two exact samples, max and mean over five draws); samples and control (distance, times_floor,
+    bound); nll (kind, "exact" or "bound"; the value, named bound in either case; entropy, gap and its
+    standard error, in nats of the standardised data; no entropy and no gap for a law of points); modes
     (weights, fractions, z) where the law has modes; score (t, std, relative error) by level.
     Raises ValueError for n < 2, and where exact samples do not differ: one point, or identical ones.
     """
     if n < 2:
         raise ValueError(f"n is {n}; it must be >= 2")
     denoiser, exact, levels = model.denoiser(params), ExactDenoiser(law), model.levels
-    report: dict[str, Any] = {"n": n, "directions": n_directions}
+    level = levels.level(1) if getattr(model, "of_noisy_data", False) else (1.0, 0.0)
+    truth = law.diffused(*level) if level[1] else law
+    report: dict[str, Any] = {"n": n, "directions": n_directions, "noise": level[1]}
     say("sampling floor")
     lines = directions(law.dim, n_directions, rng.spawn("directions"))
-    floor = sampling_floor(law, n, lines, rng.spawn("floor"))
+    floor = sampling_floor(truth, n, lines, rng.spawn("floor"))
     if floor.max == 0:
         raise ValueError(
             f"{n} exact samples do not differ (one point, or identical ones): the sampling floor is 0, and "
             "nothing can be measured in multiples of it"
         )
     report["floor"] = {"max": floor.max, "mean": floor.mean}
-    fresh = law.sample(rng.spawn("fresh"), n)
+    fresh = truth.sample(rng.spawn("fresh"), n)
 
     def distance(points: Any, bound: float) -> dict[str, float]:
         value = sliced_wasserstein(fresh, points, lines)
@@ -82,7 +87,7 @@ def evaluate(
     report["samples"] = distance(points, MODEL_BOUND)
     if law.modes is not None:
         means, weights = law.modes
-        found = mode_weights(points, means, weights)
+        found = mode_weights(points, level[0] * means, weights)
         report["modes"] = {
             "weights": weights.tolist(),
             "fractions": found.fractions.tolist(),
@@ -98,9 +103,10 @@ def evaluate(
         chain = model.sample(params, n, rng.spawn("control"), x_0=data, denoiser=exact)
         report["control"] = distance(chain, CONTROL_BOUND)
     if density and hasattr(model, "log_prob"):
-        say("bound on the likelihood")
+        kind = model.log_prob_is
+        say("likelihood" if kind == "exact" else "bound on the likelihood")
         log_prob = model.log_prob(params, fresh, rng.spawn("bound"), x_0=data)
-        report["nll"] = _likelihood(law, fresh, log_prob)
+        report["nll"] = {"kind": kind, **_likelihood(truth, fresh, log_prob)}
     say("score")
     report["score"] = []
     for t in score_times(levels.T):
@@ -112,7 +118,7 @@ def evaluate(
 
 
 def _likelihood(law: Distribution, points: Any, log_prob: Any) -> dict[str, float | None]:
-    """The bound on the negative log-likelihood of exact points, and how far above the entropy it lies."""
+    """The negative log-likelihood of exact points, or its bound, and how far above the entropy it lies."""
     log_prob = to_host(log_prob)
     if law.entropy == -np.inf:  # a law of points has no density: there is no floor
         error = float(np.std(log_prob) / np.sqrt(len(points)))
@@ -125,8 +131,10 @@ def _likelihood(law: Distribution, points: Any, log_prob: Any) -> dict[str, floa
 
 def report_lines(report: dict[str, Any]) -> list[str]:
     """An evaluation as an aligned table for a terminal; what falls short of its bound is marked."""
-    floor = report["floor"]
+    floor, noise = report["floor"], report["noise"]
+    truth = f"the truth is the data under noise of std {noise:g}, the law that this model learns"
     lines = [
+        *([truth, ""] if noise else []),
         f"sliced Wasserstein distance of {report['n']:,} points along {report['directions']} directions, and "
         f"in multiples of",
         f"its sampling floor, {floor['max']:.4f}, the largest of five distances of two exact samples",
@@ -143,13 +151,13 @@ def report_lines(report: dict[str, Any]) -> list[str]:
     if "nll" in report:
         nll = report["nll"]
         error = f" +- {nll['standard_error']:.4f}"
-        lines += [
-            "",
-            f"{'NLL, upper bound (nats)':<34}{nll['bound']:>10.4f}{error if nll['gap'] is None else ''}",
-        ]
+        exact = nll["kind"] == "exact"
+        name = f"NLL ({'exact' if exact else 'upper bound'}), nats"
+        lines += ["", f"{name:<34}{nll['bound']:>10.4f}{error if nll['gap'] is None else ''}"]
         if nll["gap"] is not None:
-            lines.append(f"{'entropy of the data':<34}{nll['entropy']:>10.4f}")
-            lines.append(f"{'bound minus entropy':<34}{nll['gap']:>10.4f}{error}")
+            of, what = ("noisy data" if noise else "data"), ("NLL" if exact else "bound")
+            lines.append(f"{f'entropy of the {of}':<34}{nll['entropy']:>10.4f}")
+            lines.append(f"{f'{what} minus entropy':<34}{nll['gap']:>10.4f}{error}")
     if "modes" in report:
         modes = report["modes"]
         lines += ["", f"{'mode':<6}{'weight':>8}{'found':>8}{'z':>8}"]

@@ -8,9 +8,11 @@ import pytest
 
 from refgen import distributions
 from refgen.backend import Stream
-from refgen.denoisers import Denoiser, ExactDenoiser
+from refgen.denoisers import Denoiser, ExactDenoiser, OneLevelDenoiser
 from refgen.evaluation import control_terms, evaluate, report_lines, score_times
+from refgen.ladders import Ladder
 from refgen.models.ddpm import DDPM
+from refgen.models.score_net import ScoreNet
 from refgen.samplers.ancestral import ancestral
 from refgen.schedules import linear
 
@@ -30,7 +32,7 @@ class Scaled(Denoiser):
 class Model:
     """A model whose network is the exact denoiser, its noise scaled by `factor`."""
 
-    variance, dim = "large", 2
+    variance, dim, log_prob_is = "large", 2, "bound"
 
     def __init__(self, law, factor=1.0, T=200):
         self.law, self.factor, self.levels = law, factor, linear(1000).respaced(T)
@@ -49,15 +51,80 @@ class Model:
         return self.law.log_prob(x) - 0.25  # a bound that is a quarter nat too low
 
 
+class OneLevel:
+    """A model of noisy data that is exact: it knows the law under its one level of noise, or another's."""
+
+    of_noisy_data, dim, log_prob_is = True, 2, "exact"
+
+    def __init__(self, law, std, learned=None):
+        self.levels = Ladder([0.0, std])
+        self.learned = law.diffused(1.0, std) if learned is None else learned
+
+    def denoiser(self, params):
+        return OneLevelDenoiser(self.learned.score, self.levels.level(1)[1])
+
+    def calls(self):
+        return 1
+
+    def sample(self, params, n, rng, x_0=None, denoiser=None):
+        return self.learned.sample(rng, n)
+
+    def log_prob(self, params, x, rng, x_0=None):
+        return self.learned.log_prob(x)
+
+
+def test_a_model_of_noisy_data_is_compared_with_the_noisy_law():
+    report = evaluate(OneLevel(RING, 0.5), None, RING, Stream(1), n=4000, control=False)
+    assert report["noise"] == 0.5 and report["samples"]["times_floor"] < 1.5
+    assert [(row["t"], row["std"]) for row in report["score"]] == [(1, 0.5)]
+    assert report["score"][0]["relative_error"] < 1e-9
+    noisy = RING.diffused(1.0, 0.5)
+    assert report["nll"]["kind"] == "exact" and abs(report["nll"]["gap"]) < 1e-12
+    assert report["nll"]["bound"] == pytest.approx(noisy.entropy) and noisy.entropy > RING.entropy + 0.3
+    assert max(map(abs, report["modes"]["z"])) < 4.5
+    text = "\n".join(report_lines(report))
+    assert "the data under noise of std 0.5" in text and "entropy of the noisy data" in text
+    assert "NLL (exact), nats" in text and "NLL minus entropy" in text and "bound minus" not in text
+    # The clean law is not what such a model should have learned.
+    clean = evaluate(OneLevel(RING, 0.5, RING), None, RING, Stream(1), n=4000, control=False)
+    assert clean["samples"]["times_floor"] > 3 and clean["nll"]["gap"] > 0.1
+    assert clean["score"][0]["relative_error"] > 0.5
+
+
+def test_the_control_of_a_one_level_model_is_its_sampler_on_the_exact_score():
+    law = distributions.named("gaussian").standardised()[0]
+    model = ScoreNet(std=0.5, chain=60, hidden=8, langevin_step=0.5, start=1.0)
+    report = evaluate(model, model.init(Stream(0)), law, Stream(1), n=4000)
+    assert report["control"]["times_floor"] < 1.5 < 3 < report["samples"]["times_floor"]
+    assert 0.95 < report["score"][0]["relative_error"] <= 1 and "nll" not in report
+
+
+def test_wrong_weights_of_modes_are_shown():
+    law = distributions.named("two_gaussians").standardised()[0]
+    even = distributions.GaussianMixture(law.means, 1 / 17, [0.5, 0.5])
+    report = evaluate(OneLevel(law, 0.05, even.diffused(1.0, 0.05)), None, law, Stream(1), n=2000)
+    assert report["modes"]["fractions"][0] == pytest.approx(0.5, abs=0.05) and report["modes"]["z"][0] < -20
+    assert "off by more than chance" in "\n".join(report_lines(report))
+
+
+@pytest.mark.parametrize("model", [Model(RING), Model(RING, 0.3), OneLevel(RING, 0.05)])
+def test_a_report_fits_100_columns(model):
+    report = evaluate(model, None, RING, Stream(1), n=200)
+    assert max(map(len, report_lines(report))) <= 100
+
+
 def test_the_exact_denoiser_is_good():
     report = evaluate(Model(RING), None, RING, Stream(1), n=4000)
     assert report["samples"]["times_floor"] < 1.5 and report["control"]["times_floor"] < 1.5
     assert max(row["relative_error"] for row in report["score"]) < 1e-6
     assert report["nll"]["gap"] == pytest.approx(0.25) and report["nll"]["standard_error"] < 1e-12
     assert report["nll"]["bound"] == pytest.approx(RING.entropy + 0.25)
+    assert report["nll"]["kind"] == "bound" and report["noise"] == 0
     assert max(map(abs, report["modes"]["z"])) < 4.5
     json.dumps(report, allow_nan=False)
-    assert "falls short" not in "\n".join(report_lines(report))
+    text = "\n".join(report_lines(report))
+    assert "falls short" not in text and "NLL (upper bound), nats" in text and "bound minus entropy" in text
+    assert "under noise" not in text
 
 
 def test_a_wrong_denoiser_falls_short():

@@ -42,7 +42,20 @@ HELP = {
     "largest": "Largest noise, in stds of the data; at least the distance of the modes.",
     "smallest": "Smallest noise, in stds of the data.",
     "per_level": "Langevin steps at each level; 5 to 100 are usual.",
-    "langevin_step": "In units of the level's variance, below 2; 0.02 to 0.4 are usual.",
+    "langevin_step": "In units of the level's variance, below 2; 0.02 to 1 are usual.",
+    "std": "Noise on the data, in their stds. The noisy law is learned: points and edges have no score.",
+    "objective": "What training makes small.",
+    "projections": "Directions for each point, for sliced; 1 to 10 are usual.",
+    "law": "Of the directions, for sliced.",
+    "reduced": "For sliced: the square of the score exactly, not along the directions.",
+    "chain": "Langevin steps to a sample; 100 to 10,000 are usual.",
+    "base_std": "Std of the broad Gaussian that the network tilts; wider than the data, 1.5 to 3.",
+    "chain_steps": "Langevin steps of each chain in an update, for cd and pcd; 1 to 50 are usual.",
+    "mala_step": "Of Langevin dynamics with Metropolis' test, in units of std^2; 0.5 to 5 are usual.",
+    "noise_ratio": "Points of noise for each point of data, for nce; 1 to 10 are usual.",
+    "stages": "Of the sampler, from the broad Gaussian to the model; 20 to 500 are usual.",
+    "per_stage": "Langevin steps at each stage; 1 to 20 are usual.",
+    "start": "Std of the normal points that chains start from; wider than the data.",
 }
 
 
@@ -78,7 +91,7 @@ def _train_command(name: str) -> click.Command:
     from refgen import training_defaults as usual
 
     kind = models.model_class(name)
-    kinds = _kinds()
+    kinds = _kinds(kind)
     share = click.FloatRange(0, 1, max_open=True)
     params: list[click.Parameter] = [
         _option("--data", None, str, "A data set (refgen datasets), or a CSV, NPY or NPZ file.", "NAME|FILE"),
@@ -104,7 +117,7 @@ def _train_command(name: str) -> click.Command:
     own = [field for field in fields(kind) if field.name != "dim"]
     for field in own:
         flag, of_kind = (
-            "--" + field.name.lower().replace("_", "-"),
+            "--" + field.name.lower().replace("_", "-") + f"/--no-{field.name}" * (field.default is True),
             kinds.get(field.name, type(field.default)),
         )
         params.append(_option([flag, field.name], field.default, of_kind, HELP[field.name]))
@@ -116,9 +129,10 @@ def _train_command(name: str) -> click.Command:
     return click.Command(name, params=params, callback=run, help=inspect.getdoc(kind))
 
 
-def _kinds() -> dict[str, Any]:
+def _kinds(model: Any) -> dict[str, Any]:
     """The kinds of hyper-parameters that are more than their default's type."""
     from refgen import denoisers, schedules
+    from refgen.formulas import sliced
     from refgen.models import ddpm
 
     choices = {
@@ -126,6 +140,8 @@ def _kinds() -> dict[str, Any]:
         "target": denoisers.TARGETS,
         "weighting": ddpm.WEIGHTINGS,
         "variance": ddpm.VARIANCES,
+        "objective": getattr(inspect.getmodule(model), "OBJECTIVES", ()),
+        "law": sliced.LAWS,
     }
     return {"T": click.IntRange(1, 100_000)} | {name: click.Choice(known) for name, known in choices.items()}
 

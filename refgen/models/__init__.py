@@ -9,7 +9,12 @@ from typing import Any
 
 __all__ = ["NAMES", "model_class", "name_of", "named"]
 
-_WHERE = {"ddpm": ("refgen.models.ddpm", "DDPM"), "ncsn": ("refgen.models.ncsn", "NCSN")}
+_WHERE = {
+    "ddpm": ("refgen.models.ddpm", "DDPM"),
+    "ncsn": ("refgen.models.ncsn", "NCSN"),
+    "ebm": ("refgen.models.ebm", "EBM"),
+    "score_net": ("refgen.models.score_net", "ScoreNet"),
+}
 
 NAMES = tuple(_WHERE)
 

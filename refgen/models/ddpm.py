@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import autograd.numpy as np
 import numpy as onp
@@ -79,6 +79,8 @@ class DDPM:
     layers: int = 3  # 3; 2 to 5
     features: int = 64  # 64; an even number
 
+    log_prob_is: ClassVar[str] = "bound"
+
     def __post_init__(self) -> None:
         for name, known in [("target", TARGETS), ("weighting", WEIGHTINGS), ("variance", VARIANCES)]:
             if getattr(self, name) not in known:
@@ -101,6 +103,11 @@ class DDPM:
     def levels(self) -> Schedule:
         """The noise schedule."""
         return named(self.schedule, self.T)
+
+    @property
+    def chain(self) -> int:
+        """How many steps `sample` keeps points of."""
+        return self.T
 
     def init(self, rng: Stream) -> Array:
         """Parameters before training: one flat float32 vector. The network returns zeros."""

@@ -74,6 +74,11 @@ class NCSN:
         """The ladder of noise."""
         return geometric(self.T, self.largest, self.smallest)
 
+    @property
+    def chain(self) -> int:
+        """How many steps `sample` keeps points of."""
+        return self.T
+
     def init(self, rng: Stream) -> Array:
         """Parameters before training: one flat float32 vector. The network returns zeros."""
         return self.net.init(rng)

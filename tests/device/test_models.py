@@ -3,6 +3,7 @@
 A model that joins the registry is tested here by itself, with all values of its options that are words.
 """
 
+import inspect
 from dataclasses import fields
 
 import numpy as onp
@@ -11,25 +12,38 @@ from autograd import value_and_grad
 
 from refgen import models, training
 from refgen.backend import CPU, Stream
+from refgen.formulas import sliced
 from refgen.models import ddpm, learned_snr
 from refgen.nets.monotone import Monotone
 from tests.device import DEVICES, IDS, counting, same
 
-SMALL = {"T": 9, "hidden": 8, "layers": 2, "features": 4}  # what a model has of these is made small
-WORDS = {"target": ddpm.TARGETS, "weighting": ddpm.WEIGHTINGS, "variance": ddpm.VARIANCES}
+# What a model has of these is made small.
+SMALL = {"T": 9, "chain": 5, "stages": 4, "std": 0.4, "hidden": 8, "layers": 2, "features": 4}
+WORDS = {
+    "target": ddpm.TARGETS,
+    "weighting": ddpm.WEIGHTINGS,
+    "variance": ddpm.VARIANCES,
+    "law": sliced.LAWS,
+    "reduced": (True, False),
+}
+
+
+def choices(name):
+    return WORDS | {"objective": getattr(inspect.getmodule(models.model_class(name)), "OBJECTIVES", ())}
 
 
 def variants():
     for name in models.NAMES:
         known = {field.name for field in fields(models.model_class(name))}
         small = {key: value for key, value in SMALL.items() if key in known}
-        words = [{key: word} for key, choice in WORDS.items() if key in known for word in choice]
+        words = [{key: word} for key, choice in choices(name).items() if key in known for word in choice]
         yield from ((name, small | chosen) for chosen in [{}, *words])
 
 
 VARIANTS = list(variants())
 VARIANT_IDS = [
-    " ".join([name, *map(str, list(options.values())[len(SMALL) :])]) for name, options in VARIANTS
+    " ".join([name, *(str(value) for key, value in options.items() if key not in SMALL)])
+    for name, options in VARIANTS
 ]
 
 

