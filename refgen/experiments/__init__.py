@@ -25,6 +25,8 @@ ENTRIES: dict[str, Entry] = {
     "cost-by-dimension": Entry("EXP-1 SYS-42", "time of a training step against the dimension: SM, SSM, DSM"),
     "score-error": Entry("EXP-2 SYS-10 SYS-11 SYS-12", "how well SM, SSM and DSM estimate the clean score"),
     "noise-size": Entry("EXP-3", "denoising score matching: exploding variance and a best noise"),
+    "trace-passes": Entry("EXP-17", "the trace of a Jacobian: one reverse pass for each dimension"),
+    "sliced-pass": Entry("EXP-18", "along a direction: one more neuron and one reverse pass"),
     "density-and-score": Entry("EXP-4", "density and score of a mixture of two Gaussians"),
     "density-from-score": Entry("EXP-5", "the density back from its score, and where that fails"),
     "low-density": Entry("EXP-7", "where there are no data, an estimated score is wrong"),
