@@ -90,14 +90,14 @@ def main() -> None:
 
 
 def _register() -> None:
-    from refgen.commands import cards, demo, doctor, listings, pictures, reproduce, runs
+    from refgen.commands import cards, demo, doctor, listings, pictures, reproduce, runs, sampling
 
     for command in (
         cards.verify,
         cards.equations,
         cards.misprints,
         runs.train,
-        runs.sample,
+        sampling.sample,
         runs.evaluate,
         pictures.plot,
         pictures.animate,

@@ -40,6 +40,8 @@ class Denoiser(ABC):
     above 0. All return (n, d) in x's dtype, where x is.
     """
 
+    has_density = False  # whether log_prob answers
+
     @abstractmethod
     def eps(self, x: Array, signal: Array, std: Array) -> Array:
         """E[eps | x_t = x]."""
@@ -69,6 +71,8 @@ class ExactDenoiser(Denoiser):
     Nothing is divided by a small signal or std: x_0 is the law's posterior mean, the score that of the
     diffused law, eps comes from the score and v from eps and x_0.
     """
+
+    has_density = True
 
     def __init__(self, distribution: Distribution):
         self.distribution = distribution
@@ -108,7 +112,7 @@ class OneLevelDenoiser(Denoiser):
     ):
         if not 0 < std < float("inf"):
             raise ValueError(f"std is {std}; it must be a finite number > 0")
-        self.std = std
+        self.std, self.has_density = std, log_prob is not None
         self._score, self._log_prob = score, log_prob
 
     def _check(self, signal: Array, std: Array) -> None:
@@ -207,6 +211,7 @@ class Counted(Denoiser):
 
     def __init__(self, denoiser: Denoiser):
         self.denoiser, self.calls = denoiser, 0
+        self.has_density = denoiser.has_density
 
     def eps(self, x: Array, signal: Array, std: Array) -> Array:
         self.calls += 1

@@ -14,7 +14,7 @@ SAMPLING = TRUTH | {"denoisers"}
 CHECKED = SAMPLING | {"samplers", "nets", "models"}
 
 EVERYTHING = {"cards", "checkpoints", "derivations", "evaluation", "machine", "metrics", "plots", "runs"}
-EVERYTHING |= {"sources", "training", "training_defaults"}
+EVERYTHING |= {"ladders", "sources", "training", "training_defaults"}
 
 # What each room may import of the others.
 ALLOWED = {

@@ -177,7 +177,9 @@ def test_exact_density_is_the_one_that_the_score_is_the_gradient_of(signal, std)
 def test_a_density_is_there_or_is_refused():
     given = one_level(log_prob=lambda x: -np.sum(x**2, axis=-1))
     np.testing.assert_array_equal(given.log_prob(X, 1.0, 0.6), -np.sum(X**2, axis=-1))
+    assert given.has_density and counted(given).has_density and ExactDenoiser(MIXTURE).has_density
     for denoiser in (FromEps(), learned("eps"), one_level(), counted(one_level())):
+        assert not denoiser.has_density
         with pytest.raises(ValueError, match="has no density"):
             denoiser.log_prob(X, 1.0, 0.6)
     counts = counted(ExactDenoiser(MIXTURE))

@@ -51,7 +51,14 @@ def datasets(out: str | None, seed: int, as_json: bool) -> None:
 @click.command()
 @json_option
 def samplers(as_json: bool) -> None:
-    """List the samplers."""
+    """List the samplers, and what each needs of a model."""
     from refgen import samplers
 
-    _print([(name, samplers.describe(name)) for name in samplers.NAMES], as_json)
+    if as_json:
+        known = [(name, samplers.describe(name), samplers.needs(name)) for name in samplers.NAMES]
+        print_json([{"name": name, "what": what, "needs": needs} for name, what, needs in known])
+        return
+    rows = [
+        [(name, samplers.describe(name)), ("", f"needs {samplers.needs(name)}")] for name in samplers.NAMES
+    ]
+    _print([line for row in rows for line in row], False)

@@ -1,4 +1,4 @@
-"""train, sample, evaluate: the commands about runs."""
+"""train and evaluate: the commands that make runs and measure them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
-from refgen.commands.data import check_unchanged, data_of, law_of_run, open_run
+from refgen.commands.data import check_unchanged, data_of, open_run
 from refgen.commands.shared import (
     Progress,
     device_option,
@@ -24,9 +24,7 @@ from refgen.commands.shared import (
 )
 from refgen.models import NAMES as MODELS
 
-__all__ = ["evaluate", "sample", "train"]
-
-SAMPLE_CHUNK = 10_000
+__all__ = ["evaluate", "train"]
 
 # What the hyper-parameters of the models are, by field.
 HELP = {
@@ -207,47 +205,6 @@ def _train(name: str, names: list[str], given: dict[str, Any]) -> None:
 def _diverged(error: FloatingPointError, lr: float) -> ValueError:
     said = str(error).partition(";")[0]
     return ValueError(f"training diverged: {said}; train anew, in a new folder, with --lr below {lr:g}")
-
-
-@click.command()
-@click.argument("run_folder", metavar="RUN")
-@click.option("--n", type=click.IntRange(1, 10**7), default=2000, show_default=True, help="Points.")
-@click.option("--out", metavar="FILE", help="FILE.csv, .npy, .npz or .png.  [default: RUN/samples.csv]")
-@click.option("--steps", type=click.IntRange(1, 10**6), help="Levels to use, evenly spaced.  [default: all]")
-@click.option("--exact", is_flag=True, help="Use the exact denoiser of the data in place of the network.")
-@seed_option
-@device_option
-def sample(
-    run_folder: str, n: int, out: str | None, steps: int | None, exact: bool, seed: int, device: str
-) -> None:
-    """Draw points from a trained model.
-
-    The points are in the units of its data.
-    """
-    import numpy as np
-
-    from refgen import backend, runs
-    from refgen.commands.points import check_suffix, write_points
-    from refgen.denoisers import ExactDenoiser
-
-    where = backend.device(device)
-    run = runs.load(run_folder, where)
-    path, model = Path(out or run.folder / "samples.csv"), run.model
-    check_suffix(path, model.dim)
-    if steps is not None and steps > model.T:
-        raise ValueError(f"--steps is {steps}; the model has {model.T} levels")
-    rng = backend.Stream(seed, "sample", device=where)
-    optimal = getattr(model, "variance", "") == "optimal"  # estimated from data
-    law: Any = law_of_run(run.folder, run.config) if exact or optimal else None
-    denoiser = ExactDenoiser(law) if exact else None
-    data = law.sample(rng.spawn("data"), 2000) if optimal else None
-    progress, pieces = Progress("sample", n), []
-    for start in range(0, n, SAMPLE_CHUNK):
-        count, stream = min(SAMPLE_CHUNK, n - start), rng.spawn(f"from {start}")
-        pieces.append(run.to_data(model.sample(run.params, count, stream, steps or 0, data, denoiser)))
-        progress(min(n, start + SAMPLE_CHUNK))
-    write_points(path, np.concatenate(pieces))
-    click.echo(f"{path}: {n} point{'s' * (n != 1)}")
 
 
 @click.command()

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import Any
 
-__all__ = ["NAMES", "describe", "named"]
+__all__ = ["NAMES", "describe", "named", "needs"]
 
 # Each name is the file and the function in it.
 _DESCRIPTIONS = {
@@ -19,6 +19,14 @@ _DESCRIPTIONS = {
 }
 NAMES = tuple(_DESCRIPTIONS)
 
+_NEEDS = {
+    "ancestral": "the chain of a ddpm",
+    "annealed_langevin": "scores at many levels",
+    "langevin": "a score at one level",
+    "underdamped": "a score at one level",
+    "mala": "a score and a density",
+}
+
 
 def describe(name: str) -> str:
     """One line about the sampler of that name, without importing it."""
@@ -26,6 +34,12 @@ def describe(name: str) -> str:
         near = difflib.get_close_matches(str(name), NAMES, cutoff=0.4) or NAMES
         raise ValueError(f"no sampler {name!r}; did you mean {' or '.join(near)}?")
     return _DESCRIPTIONS[name]
+
+
+def needs(name: str) -> str:
+    """What the sampler of that name asks for, in a few words. Raises ValueError as `describe`."""
+    describe(name)
+    return _NEEDS[name]
 
 
 def named(name: str) -> Callable[..., Any]:

@@ -6,22 +6,45 @@ Algorithm 1 of Song & Ermon 2019, for t = T, ..., 1 and m = 1, ..., M, each leve
 
 Where the largest sigma joins the modes, their weights are found, which `langevin` does not. The noise of the
 last level is taken off at the end: x_0(x).
+
+The points go from level to level as they are, whatever the signals are. Where power is preserved that suits
+standardised data, which are as wide at every level. Multiplied by the ratio of the signals they would walk as
+on a ladder of signal 1.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 from refgen.backend import Stream
 from refgen.denoisers import Denoiser
 from refgen.formulas.annealed import annealed_step
 from refgen.formulas.langevin import ula_step
+from refgen.formulas.parametrisation import unit_power
 from refgen.samplers.langevin import Levels, check_steps
 from refgen.samplers.steps import kept_times, noises
 
-__all__ = ["annealed_langevin"]
+__all__ = ["UnitPower", "annealed_langevin"]
 
 Array = Any
+
+
+@dataclass(frozen=True)
+class UnitPower:
+    """Levels with the same signal-to-noise ratios as those given, and signal^2 + std^2 = 1."""
+
+    levels: Levels
+
+    @property
+    def T(self) -> int:
+        """The number of levels."""
+        return self.levels.T
+
+    def level(self, t: int) -> tuple[float, float]:
+        """(signal, std) of level t as Python floats."""
+        _, signal, std, _ = unit_power(0.0, *self.levels.level(t))
+        return signal, std
 
 
 def annealed_langevin(

@@ -9,7 +9,7 @@ from refgen.backend import Stream
 from refgen.denoisers import ExactDenoiser, counted
 from refgen.distributions import Gaussian, GaussianMixture
 from refgen.formulas.annealed import annealed_moments
-from refgen.samplers.annealed_langevin import annealed_langevin
+from refgen.samplers.annealed_langevin import UnitPower, annealed_langevin
 from refgen.schedules import linear
 from tests.samplers.test_langevin import Impulses, levels
 
@@ -61,6 +61,26 @@ def test_calls_and_few_levels():
         assert x.shape == (5, 2)
         assert denoiser.calls == 4 * count + 1
     assert annealed_langevin(denoiser, linear(20), x_T, Stream(3)).shape == (5, 2)
+
+
+def test_levels_of_unit_power_are_the_same_levels():
+    """The law at such a level is that of the other, scaled; standardised data are as wide at every level."""
+    grid = falling(5.0, 0.02, 6)
+    scaled = UnitPower(grid)
+    assert scaled.T == 6
+    for t in range(1, 7):
+        signal, std = scaled.level(t)
+        assert signal**2 + std**2 == pytest.approx(1, rel=1e-14)
+        assert std / signal == pytest.approx(grid.level(t)[1], rel=1e-14)
+        assert type(signal) is type(std) is float
+    # so a start that is as wide stays so, at small steps, however few they are
+    steps, step = 2, 0.01
+    x_T = np.zeros((6 * steps + 1, 1))
+    x_T[0] = 1
+    kept = {1: None}
+    exact = ExactDenoiser(Gaussian([0.0], [[1.0]]))
+    annealed_langevin(exact, scaled, x_T, Impulses(), step, steps, trajectory=kept)
+    assert kept[1][:, 0] @ kept[1][:, 0] == pytest.approx(1, abs=step)
 
 
 @pytest.mark.parametrize(
