@@ -27,6 +27,7 @@ ENTRIES: dict[str, Entry] = {
     "noise-size": Entry("EXP-3", "denoising score matching: exploding variance and a best noise"),
     "trace-passes": Entry("EXP-17", "the trace of a Jacobian: one reverse pass for each dimension"),
     "sliced-pass": Entry("EXP-18", "along a direction: one more neuron and one reverse pass"),
+    "projections": Entry("EXP-19", "vector fields projected on random directions"),
     "density-and-score": Entry("EXP-4", "density and score of a mixture of two Gaussians"),
     "density-from-score": Entry("EXP-5", "the density back from its score, and where that fails"),
     "low-density": Entry("EXP-7", "where there are no data, an estimated score is wrong"),

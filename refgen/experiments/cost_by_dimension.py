@@ -118,9 +118,7 @@ def _figure(dims: tuple[int, ...], seconds: Any, counts: Any, power: dict[str, f
         right.plot(dims, counts[o], **style)
         each = {"implicit": "d", "sliced": "1", "denoising": "0"}[o]
         right.annotate(f"{label}: {each}", (dims[-2], counts[o][-2]), **words)
-    left.set(
-        xlabel="dimension d of the data", ylabel="milliseconds, one core", title="time per training iteration"
-    )
+    left.set(xlabel="dimension d of the data", ylabel="milliseconds", title="time per training iteration")
     right.set_xscale("log")
     right.set_yscale("symlog", linthresh=1)
     right.set(xlabel="dimension d of the data", ylim=(-0.5, 1000), title="reverse passes by x per iteration")

@@ -39,7 +39,7 @@ COUNTS, SEEDS_EACH = (500, 1000, 2000, 4000, 8000), 8
 SLICED = {
     "SSM, normals": (1, "gaussian"),
     "SSM, signs": (1, "rademacher"),
-    "SSM, 10 normals": (10, "gaussian"),
+    "SSM, ten": (10, "gaussian"),
 }
 NETWORKS = {"SM": ("implicit", 0.01), "SSM": ("sliced", 0.01)} | {
     f"DSM {std}": ("denoising", std) for std in (0.1, 0.2, 0.3)
@@ -173,7 +173,7 @@ def run(rng: Stream, say: Callable[..., None]) -> Outcome:
         Claim("error of SM, linear score", mean["SM"], "<=", 0.1),
         Claim("SSM over SM, one normal direction a point", mean["SSM, normals"] / mean["SM"], "<=", 2.5),
         Claim("signs over normals", mean["SSM, signs"] / mean["SSM, normals"], "<=", 1.0),
-        Claim("SSM over SM, 10 directions a point", mean["SSM, 10 normals"] / mean["SM"], "<=", 1.3),
+        Claim("SSM over SM, 10 directions a point", mean["SSM, ten"] / mean["SM"], "<=", 1.3),
         Claim("DSM at its best noise over SM", mean[best] / mean["SM"], ">=", 1.5),
         Claim(f"the same with {COUNTS[0]} points", few, "<=", 1.0),
         Claim("network: SSM over SM", networks["SSM"] / networks["SM"], "<=", 1.5),
