@@ -22,6 +22,7 @@ class Entry(NamedTuple):
 
 # By name; the file is the name with underscores.
 ENTRIES: dict[str, Entry] = {
+    "contrastive-divergence": Entry("SYS-6 EBM-4", "an energy learned by CD-k, its gradient and its log Z"),
     "cost-by-dimension": Entry("EXP-1 SYS-42", "time of a training step against the dimension: SM, SSM, DSM"),
     "score-error": Entry("EXP-2 SYS-10 SYS-11 SYS-12", "how well SM, SSM and DSM estimate the clean score"),
     "noise-size": Entry("EXP-3", "denoising score matching: exploding variance and a best noise"),
