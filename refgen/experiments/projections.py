@@ -127,8 +127,8 @@ def run(rng: Stream, say: Callable[..., None]) -> Outcome:
         claims,
         dict(points=POINTS, draws=DRAWS, **numbers),
         _figure(shown, chosen, numbers),
-        "Projected on a unit v, the close field keeps the pattern of the data's and the far one does not. What "
-        "is written is half the mean square apart.",
+        "Projected on a unit v, the close field keeps the pattern of the data's and the far one does not. "
+        "What is written is half the mean square apart.",
         "Close fields are close along every direction, but far ones need not be far along each: across the "
         "line through both modes one Gaussian has the very score of the two. Only the mean over directions "
         "tells, and for directions with E[v v^T] = I it is the distance of the fields.",
