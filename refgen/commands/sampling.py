@@ -41,8 +41,9 @@ def _names() -> tuple[str, ...]:
 @click.option(
     "--steps",
     type=click.IntRange(1, 10**6),
-    help="Noise levels to use (ancestral, annealed_langevin), or Langevin steps.  [default: all the model's "
-    "levels; of a ddpm for annealed_langevin 20, at a constant ratio; 1000 Langevin steps]",
+    help="Noise levels to use (ancestral, annealed_langevin), Langevin steps, or stages of ebm's own "
+    "sampler.  [default: all the model's; for annealed_langevin 20 levels of a ddpm, at a constant ratio; "
+    "1000 Langevin steps where a sampler is named]",
 )
 @click.option(
     "--step",

@@ -10,7 +10,7 @@ from refgen import runs, samplers
 from refgen.backend import Stream
 from refgen.cli import main
 from refgen.commands import sampling
-from refgen.commands.draws import check_fits
+from refgen.commands.draws import at_one_level, check_fits
 from refgen.denoisers import ExactDenoiser, OneLevelDenoiser
 from refgen.distributions import Gaussian, named
 from refgen.ladders import Ladder
@@ -160,7 +160,26 @@ def test_what_makes_no_sense_is_one_line(trained, model, args, says):
 class OneLevel:
     """What the command knows of a model of one noise level."""
 
-    levels = Ladder(np.array([0.0, 0.05]))
+    dim, of_noisy_data = 2, True
+    levels = Ladder(np.array([0.0, 0.75]))
+
+
+class Clean(OneLevel):
+    of_noisy_data = False
+
+
+@pytest.mark.parametrize("sampler", ["langevin", "underdamped", "mala"])
+def test_the_noise_is_left_on_samples_of_noisy_data_alone(sampler):
+    """From a start as wide as the noisy data; a step of next to nothing leaves it."""
+    denoiser = ExactDenoiser(Gaussian([0.0, 0.0], np.eye(2)))
+    given = {"level": None, "std": None, "step": 1e-12, "steps": 1}
+    points = []
+    for model in (OneLevel(), Clean()):
+        draw, calls = at_one_level(sampler, model, np.float32, given, False, [])
+        points.append(draw(denoiser, 4000, Stream(0)))
+        assert calls == {"langevin": 1, "underdamped": 1, "mala": 4}[sampler] + (not model.of_noisy_data)
+    np.testing.assert_allclose(points[1], points[0] / (1 + 0.75**2), rtol=1e-5, atol=1e-6)
+    assert np.std(points[0]) == pytest.approx(1.25, rel=0.04)
 
 
 def test_a_model_of_one_level_has_no_annealing_and_mala_with_its_energy():

@@ -7,8 +7,9 @@ import pytest
 
 from refgen import samplers
 from refgen.backend import CPU, Stream
-from refgen.denoisers import ExactDenoiser, LearnedDenoiser
+from refgen.denoisers import ExactDenoiser, LearnedDenoiser, OneLevelDenoiser
 from refgen.distributions import NAMES, Boxes, Empirical, GaussianMixture, named
+from refgen.ladders import Ladder
 from refgen.models.ddpm import DDPM
 from refgen.samplers.ancestral import optimal_variances, step_variances
 from refgen.schedules import linear
@@ -92,6 +93,21 @@ def test_the_loop_moves_nothing_but_the_stream_s_blocks(sampler, make):
             walk(denoiser, levels, x_T, rng)
         assert count.transfers == 0
         assert count.blocks == 0
+
+
+@pytest.mark.parametrize("sampler", FEW)
+@pytest.mark.parametrize("device", DEVICES, ids=IDS)
+def test_a_model_of_one_level_is_sampled_as_on_the_host_and_moves_nothing(sampler, device):
+    def energy(xp):
+        return OneLevelDenoiser(lambda x: -x - x**3, 0.1, lambda x: -np.sum(x**2 / 2 + x**4 / 4, axis=-1))
+
+    options = {"denoise": False, "trajectory": dict.fromkeys([12, 5, 0]), **FEW[sampler]}
+    with counting() as count:
+        points = run(sampler, energy, device, Ladder([0.0, 0.1]), **options)
+    assert count.transfers == 0
+    kept = dict(options["trajectory"])
+    same(run(sampler, energy, CPU, Ladder([0.0, 0.1]), **options), points, rtol=1e-3)
+    same(options["trajectory"], kept, rtol=1e-3)
 
 
 def test_a_denoiser_that_moves_is_counted():
