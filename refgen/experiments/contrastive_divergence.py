@@ -27,10 +27,10 @@ __all__ = ["TRUTH", "Gradient", "exact", "gradient", "importance", "learned", "n
 Array = Any
 
 TRUTH = np.array([0.25, -3.0, 1.0])  # a, b, c: wells of 0.68 and 0.32 of the mass, at -1.77 and 1.69
-START = np.array([0.0, 0.5, 0.25])  # one well
+START = np.array([0.0, 0.5, 0.5])  # one well
 LINE = np.linspace(-4, 4, 1601)[:, None]
 SPACING = float(LINE[1, 0] - LINE[0, 0])
-STEP, RATE = 0.05, 0.2  # of the chains; of gradient descent
+STEP, RATE = 0.05, 0.15  # of the chains; of gradient descent
 KS = (1, 5, 20)
 BROAD = 2.0  # std of the noise of nce and of the draws that estimate Z
 
@@ -133,7 +133,7 @@ def nce(rng: Stream, updates: int, n: int) -> tuple[Array, float]:
     return params[:3], float(params[3])
 
 
-def run(rng: Stream, say: Callable[..., None], updates: int = 400, n: int = 1000) -> Outcome:
+def run(rng: Stream, say: Callable[..., None], updates: int = 500, n: int = 800) -> Outcome:
     """Learn by CD-1, CD-5 and CD-20; check the gradient of long chains, and what is said of log Z."""
     thetas, curves = {}, {}
     for k in KS:
