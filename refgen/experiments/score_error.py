@@ -197,7 +197,7 @@ def run(rng: Stream, say: Callable[..., None]) -> Outcome:
         f"A score of zero would be {zero:.2f} off. One random direction a point costs some accuracy, ten "
         f"cost little; denoising, at the best noise, is {mean[best] / mean['SM']:.1f} times as far off as "
         "score matching.",
-        "That DSM is worse is said of the score of clean data, and for enough points. Its noise, here of std "
+        "That DSM is worse is said of the score of clean data and of enough points. Its noise, here of std "
         f"{best[4:]}, chosen by the exact score, leaves a bias that no number of points removes; but it calms "
         f"the fit: with {COUNTS[0]} points its error is {few:.2f} times that of SM.",
     )
