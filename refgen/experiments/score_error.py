@@ -198,6 +198,6 @@ def run(rng: Stream, say: Callable[..., None]) -> Outcome:
         f"cost little; denoising, at the best noise, is {mean[best] / mean['SM']:.1f} times as far off as "
         "score matching.",
         "That DSM is worse is said of the score of clean data and of enough points. Its noise, here of std "
-        f"{best[4:]}, chosen by the exact score, leaves a bias that no number of points removes; but it calms "
+        f"{best[4:]}, chosen by the exact score, leaves a bias that more points do not remove; but it calms "
         f"the fit: with {COUNTS[0]} points its error is {few:.2f} times that of SM.",
     )
