@@ -61,6 +61,7 @@ class EBM:
     std: float = 0.05  # of the noise on the data; 0.02 to 0.2
     base_std: float = 2.0  # tau; 1.5 to 3, wider than the data
     chain_steps: int = 1  # 1 to 50, for cd and pcd
+    jumps: int = 4  # proposals from the broad Gaussian for each chain in an update, for pcd; 0 for none
     mala_step: float = 2.0  # in units of std^2; 0.5 to 5
     noise_ratio: int = 2  # points of noise for one of data, for nce
     stages: int = 60  # of the sampler, from the broad Gaussian to the model
@@ -75,6 +76,8 @@ class EBM:
         require_whole(self, WHOLE)
         if self.objective not in OBJECTIVES:
             raise ValueError(f"objective is {self.objective!r}; it must be one of {', '.join(OBJECTIVES)}")
+        if isinstance(self.jumps, bool) or not isinstance(self.jumps, int) or not 0 <= self.jumps <= 1000:
+            raise ValueError(f"jumps is {self.jumps!r}; it must be an integer in 0..1000")
         for name in ("std", "base_std", "mala_step"):
             if not 0 < getattr(self, name) < math.inf:
                 raise ValueError(f"{name} is {getattr(self, name)}; it must be a finite number > 0")
@@ -169,7 +172,7 @@ class EBM:
         return x
 
     def jumped(self, params: Array, x: Array, rng: Stream) -> Array:
-        r"""The points x, (n, dim), or others from the broad Gaussian, by Metropolis' test.
+        r"""The points x, (n, dim), or others from the broad Gaussian, by Metropolis' test, `jumps` times.
 
         .. math:: \min\big(1, e^{f_\theta(x')-f_\theta(x)}\big),\qquad x'\sim\mathcal N(0,\tau^2I)
 
@@ -177,10 +180,16 @@ class EBM:
         the model's law as it is, as those steps do.
         """
         n = len(x)
-        x_new = self.base_std * rng.normal(*x.shape, dtype=x.dtype)
-        tilt = energy_net.output(self.net, params, np.concatenate([x, x_new]))
-        jumps = np.log(rng.uniform(n, dtype=x.dtype)) < tilt[n:] - tilt[:n]
-        return np.where(jumps[:, None], x_new, x)
+        new = self.base_std * rng.normal(self.jumps * n, self.dim, dtype=x.dtype)
+        tilt = energy_net.output(self.net, params, np.concatenate([x, new]))
+        u = rng.uniform(self.jumps * n, dtype=x.dtype)
+        here = tilt[:n]
+        for k in range(self.jumps):
+            part = slice(k * n, k * n + n)
+            there = tilt[n:][part]
+            goes = u[part] < np.exp(np.minimum(there - here, 0))
+            x, here = np.where(goes[:, None], new[part], x), np.where(goes, there, here)
+        return x
 
     def _pair(self, params: Array) -> tuple[Callable, Callable]:
         """log_prob, up to the constant, and score, for who asks for both at each point, in this order."""

@@ -177,6 +177,7 @@ def test_the_energy_of_data_is_below_that_of_noise_and_the_loss_ends_at_its_leas
         (dict(std=0.0), r"std is 0.0; it must be a finite number > 0"),
         (dict(base_std=-1.0), r"base_std is -1.0; it must be"),
         (dict(chain_steps=0), r"chain_steps is 0; it must be an integer in 1\.\."),
+        (dict(jumps=-1), r"jumps is -1; it must be an integer in 0\.\.1000"),
         (dict(stages=1.5), r"stages is 1.5; it must be an integer"),
     ],
 )
