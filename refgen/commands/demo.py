@@ -105,5 +105,5 @@ def _compare(folder: Path, seed: int) -> None:
     )
     for row in report["score"][1::2]:
         click.echo(f"score at noise {row['std']:.2f}: relative error {row['relative_error']:.3f}")
-    for path in gallery.pictures(run, law, list(gallery.NAMES), folder / "figures", seed):
+    for path in gallery.pictures(run, law, gallery.names_of(run.model), folder / "figures", seed):
         click.echo(f"wrote {path}")

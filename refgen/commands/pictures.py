@@ -26,13 +26,13 @@ def _names() -> list[str]:
 def plot(run_folder: str, what: tuple[str, ...], out: str | None, seed: int) -> None:
     """Draw pictures of a run.
 
-    WHAT is overview, forward, score, samples, reverse or loss; all of them by default.
+    WHAT is overview, forward, score, samples, reverse, energy or loss; by default all that the model has.
     """
     from refgen import runs
     from refgen.experiments import gallery
 
     run = runs.load(run_folder)
-    names = list(gallery.NAMES) if not what or "all" in what else list(dict.fromkeys(what))
+    names = gallery.names_of(run.model) if not what or "all" in what else list(dict.fromkeys(what))
     law = None if names == ["loss"] else law_of_run(run.folder, run.config)
     for path in gallery.pictures(run, law, names, out or run.folder / "figures", seed):
         click.echo(path)
@@ -43,7 +43,7 @@ def plot(run_folder: str, what: tuple[str, ...], out: str | None, seed: int) -> 
 @click.option("--out", metavar="FILE.gif", help="Where to put it.  [default: RUN/figures/reverse.gif]")
 @seed_option
 def animate(run_folder: str, out: str | None, seed: int) -> None:
-    """Draw the reverse process as a GIF."""
+    """Draw the reverse process, or the chain, as a GIF."""
     from refgen.experiments import gallery
 
     run, law = open_run(run_folder)

@@ -49,6 +49,7 @@ HELP = {
     "chain": "Langevin steps to a sample; 100 to 10,000 are usual.",
     "base_std": "Std of the broad Gaussian that the network tilts; wider than the data, 1.5 to 3.",
     "chain_steps": "Langevin steps of each chain in an update, for cd and pcd; 1 to 50 are usual.",
+    "jumps": "Proposals from the broad Gaussian for each chain in an update, for pcd; 0 for plain pcd.",
     "mala_step": "Of Langevin dynamics with Metropolis' test, in units of std^2; 0.5 to 5 are usual.",
     "noise_ratio": "Points of noise for each point of data, for nce; 1 to 10 are usual.",
     "stages": "Of the sampler, from the broad Gaussian to the model; 20 to 500 are usual.",
@@ -223,8 +224,9 @@ def _diverged(error: FloatingPointError, lr: float) -> ValueError:
 def evaluate(run_folder: str, n: int, control: bool | None, seed: int, device: str, as_json: bool) -> None:
     """Measure a trained model against the exact law.
 
-    Sliced Wasserstein distance in multiples of its sampling floor, the bound on the negative log-likelihood
-    minus the entropy, mode weights, and the error of the score by noise level.
+    Sliced Wasserstein distance in multiples of its sampling floor, the negative log-likelihood, or its bound,
+    minus the entropy, mode weights, and the error of the score by noise level. A model of one noise level is
+    measured against the data under that noise.
     """
     from refgen import backend
     from refgen.evaluation import evaluate, report_lines

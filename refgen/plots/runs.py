@@ -27,6 +27,7 @@ from refgen.plots.style import (
     density,
     frame,
     grid,
+    image,
     limit_of,
     panels,
     scatter,
@@ -38,6 +39,7 @@ __all__ = [
     "cloud",
     "data_sets",
     "forward_process",
+    "log_densities",
     "loss_curve",
     "overview",
     "reverse_animation",
@@ -76,9 +78,9 @@ def score_fields(
 
     errors: the relative error of the learned score by time, written above its panel. Arrows have one scale in
     the two panels of a time; they grow like the root of the score, so that the long ones far out do not
-    bury the others.
+    bury the others, and stop at twice the 0.9 quantile of the exact one.
     """
-    figure, axes = panels(2, len(errors))
+    figure, axes = panels(2, len(errors), width=9.0 if len(errors) > 1 else 4.8)
     noisiest = law.diffused(*schedule.level(max(errors)))
     limit = limit_of(np.sqrt(np.diag(np.maximum(noisiest.cov, law.cov))) * 3.0)
     _, places = grid(0.94 * limit, 19)
@@ -90,7 +92,10 @@ def score_fields(
         frame(axes[1, column], limit, f"learned score, relative error {error:.2f}")
         for ax, field, colour in [(axes[0, column], truth, EXACT), (axes[1, column], guess, LEARNED)]:
             density(ax, law.diffused(*level), limit)
-            arrows(ax, places, field, colour, longest)
+            length = np.linalg.norm(field, axis=1, keepdims=True)
+            arrows(
+                ax, places, field * np.minimum(1, 2 * longest / np.maximum(length, 1e-12)), colour, longest
+            )
     return figure
 
 
@@ -153,17 +158,22 @@ def _range(values: np.ndarray) -> tuple[float, float]:
     return low - pad, high + 2 * pad
 
 
-def reverse_process(kept: Mapping[int, np.ndarray], shown: Sequence[int], paths: int = 12) -> Figure:
+def reverse_process(
+    kept: Mapping[int, np.ndarray], shown: Sequence[int], paths: int = 12, label: str = "t = {t:,}"
+) -> Figure:
     """Noise becoming samples: the points at the shown times, and in the last panel the paths of a few.
 
-    kept: points (n, 2) by time, of which `shown` are panels and all are stations of the paths.
+    kept: points (n, 2) by time, of which `shown` are panels and all are stations of the paths. label: how a
+    time is written. paths: how many; 0 for no such panel.
     """
-    figure, axes = panels(1, len(shown) + 1)
+    figure, axes = panels(1, len(shown) + (paths > 0))
     times = sorted(kept, reverse=True)
     limit = max(limit_of(kept[times[-1]]), 3.2)
     for ax, t in zip(axes[0], shown, strict=False):
-        frame(ax, limit, f"t = {t}")
+        frame(ax, limit, label.format(t=t))
         scatter(ax, kept[t], LEARNED)
+    if not paths:
+        return figure
     ax = axes[0, -1]
     tracks = np.stack([kept[t][:paths] for t in times], axis=1)
     frame(ax, limit, f"paths of {len(tracks)} points")
@@ -177,11 +187,15 @@ def overview(
     law: Distribution | None,
     learned: np.ndarray,
     title: str,
+    data: str = "data",
 ) -> Figure:
-    """One picture of a run: the data, the exact density, and the samples of the model."""
+    """One picture of a run: the data, the exact density, and the samples of the model.
+
+    data: what the points are called.
+    """
     figure, axes = panels(1, 3 if law is not None else 2, width=9.0)
     limit = limit_of(points)
-    frame(axes[0, 0], limit, f"data, {len(points):,} points")
+    frame(axes[0, 0], limit, f"{data}, {len(points):,} points")
     scatter(axes[0, 0], points, DATA)
     if law is not None:
         frame(axes[0, 1], limit, "exact density")
@@ -191,7 +205,30 @@ def overview(
     return figure
 
 
-def reverse_animation(kept: Mapping[int, np.ndarray], path: str | Path, fps: int = 20) -> Path:
+def log_densities(exact: np.ndarray, learned: np.ndarray, limit: float, depth: float = 15.0) -> Figure:
+    """Exact and learned log-density on the grid of `grid(limit, n)`, (n n,) each, in the same colours.
+
+    They are shown from the highest exact value down to `depth` nats below; what lies lower is white.
+    """
+    figure, axes = panels(1, 2, width=7.0)
+    top = float(exact.max())
+    for ax, values, text in [(axes[0, 0], exact, "exact"), (axes[0, 1], learned, "learned")]:
+        frame(ax, limit, f"{text} log-density, in steps of 3 nats")
+        shown = np.clip(values, top - depth, top)
+        image(ax, shown, limit, vmin=top - depth, vmax=top)
+        axis, _ = grid(limit, round(len(values) ** 0.5))
+        side = (len(axis), len(axis))
+        colour = EXACT if text == "exact" else LEARNED
+        contours = top - np.arange(depth, 0, -3)
+        ax.contour(
+            axis, axis, values.reshape(side), contours, colors=colour, linewidths=0.7, linestyles="solid"
+        )
+    return figure
+
+
+def reverse_animation(
+    kept: Mapping[int, np.ndarray], path: str | Path, fps: int = 20, label: str = "reverse process, t = {t:,}"
+) -> Path:
     """A GIF of the reverse process, a frame for each kept time; the last is held a second and a half."""
     from PIL import Image
 
@@ -200,7 +237,7 @@ def reverse_animation(kept: Mapping[int, np.ndarray], path: str | Path, fps: int
     frames = []
     for t in times:
         figure, axes = panels(1, 1, width=4.2)
-        frame(axes[0, 0], limit, f"reverse process, t = {t}")
+        frame(axes[0, 0], limit, label.format(t=t))
         scatter(axes[0, 0], kept[t], LEARNED)
         buffer = io.BytesIO()
         figure.savefig(buffer, format="png", dpi=100)

@@ -7,8 +7,9 @@ from refgen.experiments import gallery
 from refgen.models import named
 
 
-def a_run(folder, law, T=30):
-    for _ in runs.train(folder, named("ddpm", dim=law.dim, T=T, hidden=16), law, steps=120, batch=32):
+def a_run(folder, law, T=30, model=None):
+    model = model or named("ddpm", dim=law.dim, T=T, hidden=16)
+    for _ in runs.train(folder, model, law, steps=120, batch=32):
         pass
     return runs.load(folder)
 
@@ -16,8 +17,10 @@ def a_run(folder, law, T=30):
 def test_every_picture_and_the_animation(tmp_path):
     law = distributions.named("ring").standardised()[0]
     run = a_run(tmp_path / "run", law)
-    written = list(gallery.pictures(run, law, list(gallery.NAMES), tmp_path / "out"))
-    assert [path.stem for path in written] == list(gallery.NAMES)
+    names = gallery.names_of(run.model)
+    assert names == ["overview", "forward", "score", "samples", "reverse", "loss"]
+    written = list(gallery.pictures(run, law, names, tmp_path / "out"))
+    assert [path.stem for path in written] == names
     again = list(gallery.pictures(run, law, ["overview"], tmp_path / "again"))
     assert again[0].read_bytes() == written[0].read_bytes()  # same seed, same picture
     assert gallery.animate(run, law, tmp_path / "a.gif").stat().st_size > 1000
@@ -36,4 +39,45 @@ def test_three_dimensions_have_no_picture(tmp_path):
 def test_one_step_has_pictures_too(tmp_path):
     law = distributions.named("gaussian").standardised()[0]
     run = a_run(tmp_path / "run", law, T=1)
-    assert len(list(gallery.pictures(run, law, list(gallery.NAMES), tmp_path / "out"))) == len(gallery.NAMES)
+    names = gallery.names_of(run.model)
+    assert len(list(gallery.pictures(run, law, names, tmp_path / "out"))) == len(names)
+
+
+@pytest.mark.parametrize(
+    ("model", "more", "word"),
+    [
+        (named("score_net", hidden=16, chain=40, objective="denoising"), [], "steps"),
+        (named("ebm", hidden=16, stages=12, objective="denoising"), ["energy"], "stages"),
+    ],
+)
+def test_a_model_of_one_level_has_pictures_of_the_noisy_law(tmp_path, monkeypatch, model, more, word):
+    law = distributions.named("moons").standardised()[0]
+    run = a_run(tmp_path / "run", law, model=model)
+    names = gallery.names_of(model)
+    assert names == ["overview", "score", "samples", "reverse", *more, "loss"]
+    monkeypatch.setattr(gallery, "FRAMES", 5)
+    given, reverse_process = [], gallery.plots.reverse_process
+
+    def seen(*options):
+        given.append(options)
+        return reverse_process(*options)
+
+    monkeypatch.setattr(gallery.plots, "reverse_process", seen)
+    assert [path.stem for path in gallery.pictures(run, law, names, tmp_path / "out")] == names
+    kept, shown, paths, label = given[0]
+    assert shown[0] == model.chain and shown[-1] == 0 and label.format(t=7) == f"7 {word} to go"
+    assert bool(paths) == (word == "steps")  # points that are drawn anew have no paths
+    assert all(points.shape == (1000, 2) for points in kept.values())
+    assert gallery.animate(run, law, tmp_path / "a.gif").stat().st_size > 1000
+    with pytest.raises(
+        ValueError, match=r"no picture 'forward' of .* one level of noise.*; there are overview"
+    ):
+        list(gallery.pictures(run, law, ["forward"], tmp_path))
+
+
+def test_a_model_without_a_density_has_no_energy(tmp_path):
+    law = distributions.named("ring").standardised()[0]
+    with pytest.raises(
+        ValueError, match="no picture 'energy' of ddpm, which has no density; there are overview"
+    ):
+        list(gallery.pictures(a_run(tmp_path / "run", law), law, ["energy"], tmp_path))

@@ -24,6 +24,10 @@ def figures():
     yield "overview", plots.overview(X, LAW, X, "t"), 3
     yield "overview of points", plots.overview(X, None, X, "t"), 2
     yield "reverse", plots.reverse_process(kept, [100, 0]), 3
+    yield "reverse without paths", plots.reverse_process(kept, [100, 0], 0), 2
+    log_prob = LAW.log_prob(plots.grid(3.0, 40)[1])
+    yield "energy", plots.log_densities(log_prob, log_prob - 1, 3.0), 2
+    yield "score of one level", plots.score_fields(exact, exact, LAW, levels, {50: 0.1}), 2
     yield "loss", plots.loss_curve(np.arange(50), np.linspace(1, 0, 50)), 1
     yield "cloud", plots.cloud(X), 1
     yield "data sets", plots.data_sets({"a": X, "b": X, "c": X, "d": X, "e": X, "f": X}), 10
@@ -63,6 +67,24 @@ def test_arrows_of_compared_panels_have_one_scale():
     above, below = plots.score_fields(Half(LAW), ExactDenoiser(LAW), LAW, linear(1000), {500: 0.5}).axes
     lengths = [np.hypot(ax.collections[0].U, ax.collections[0].V) for ax in (above, below)]
     assert np.allclose(lengths[1], np.sqrt(0.5) * lengths[0])
+
+
+def test_the_longest_arrows_are_cut_and_stay_in_their_direction():
+    class Long(ExactDenoiser):
+        def score(self, x, signal, std):
+            return 50 * super().score(x, signal, std)
+
+    above, below = plots.score_fields(Long(LAW), ExactDenoiser(LAW), LAW, linear(1000), {500: 0.5}).axes
+    (u, v), (p, q) = [(ax.collections[0].U, ax.collections[0].V) for ax in (above, below)]
+    assert np.hypot(p, q).max() == pytest.approx(np.sqrt(2)) and np.allclose(u * q, v * p)
+
+
+def test_log_densities_that_are_one_nat_apart_are_so_in_the_colours():
+    log_prob = LAW.log_prob(plots.grid(3.0, 40)[1])
+    exact, learned = (ax.images[0] for ax in plots.log_densities(log_prob, log_prob - 1, 3.0, depth=9.0).axes)
+    assert exact.get_clim() == learned.get_clim() == (log_prob.max() - 9, log_prob.max())
+    inside = log_prob.reshape(40, 40) > log_prob.max() - 8
+    assert np.allclose((exact.get_array() - learned.get_array())[inside], 1)
 
 
 def test_limits_hold_the_points():
