@@ -107,6 +107,9 @@ def test_chains_go_on_after_a_resume_to_the_same_bits(stop):
     run(part, stop)
     loaded = training.State.from_arrays(part.to_arrays())
     assert loaded.extra["chains"].shape == (16, 2)
+    forgetful = training.State.from_arrays(part.to_arrays())
+    del forgetful.extra["chains"]
+    assert not np.array_equal(run(forgetful, 9)["params"], whole["params"])
     found = run(loaded, 9)
     assert whole.keys() == found.keys()
     assert all(np.array_equal(whole[name], found[name]) for name in whole)
