@@ -179,6 +179,8 @@ class EBM:
         No Langevin step crosses between modes that are apart; this does, where dimensions are few. It leaves
         the model's law as it is, as those steps do.
         """
+        if not self.jumps:
+            return x
         n = len(x)
         new = self.base_std * rng.normal(self.jumps * n, self.dim, dtype=x.dtype)
         tilt = energy_net.output(self.net, params, np.concatenate([x, new]))
