@@ -73,7 +73,7 @@ def test_a_short_training_finds_the_score(objective, steps):
 @pytest.mark.parametrize("objective", OBJECTIVES)
 @pytest.mark.parametrize("data", ["moons", "ring", "swiss_roll", "two_gaussians"])
 def test_the_defaults_find_curves_and_do_not_find_weights(data, objective):
-    """10 to 90 s each. Other seeds of denoising on the ring: 2.0 and 4.3 floors, which is not within three."""
+    """10 to 90 s each. Two other seeds of denoising on the ring: 2.0 and 4.3 floors, one not within three."""
     law, model, n = named(data).standardised()[0], ScoreNet(objective=objective), 10_000
     state = training.start(model, Stream(0, "score_net"))
     for _ in training.fit(model, law, state, 10_000):
