@@ -35,6 +35,11 @@ ENTRIES: dict[str, Entry] = {
     "noising": Entry("EXP-8", "noise makes the estimated score accurate between the modes, not everywhere"),
     "noise-levels": Entry("EXP-10", "three levels of noise: densities, scores, estimated scores"),
     "normalising": Entry("EXP-16", "a density keeps its area while it moves; a score is free of that"),
+    "score-then-langevin": Entry("EXP-6 SYS-13", "score matching, then Langevin dynamics: the pipeline"),
+    "score-and-kl": Entry("LAN-6", "what a wrong score costs Langevin dynamics"),
+    "lost-weights": Entry("EXP-9 LAN-7", "Langevin dynamics do not find the weights of a mixture"),
+    "annealed-langevin": Entry("EXP-11 SYS-14 SYS-15", "annealed Langevin dynamics, large noise to small"),
+    "level-count": Entry("TAX-2", "10, 100 or 1000 levels of noise"),
     "annealing-images": Entry(
         "EXP-12",
         "annealed Langevin dynamics on CIFAR-10",
