@@ -203,7 +203,8 @@ def test_a_denoiser_without_a_density_cannot_take_the_networks_place():
         SMALL.sample(params, 3, Stream(1), denoiser=score_alone)
 
 
-# Training as by default, 10,000 steps: nats above the entropy and the score's relative error.
+# Training as by default, 10,000 steps: nats above the entropy and the score's relative error. All but pcd and
+# nce are tried where the data are of one piece.
 DEFAULT = [
     ("pcd", "moons", 0.02, 0.2),
     ("pcd", "two_gaussians", 0.02, 0.15),
@@ -211,6 +212,10 @@ DEFAULT = [
     ("nce", "moons", 0.01, 0.15),
     ("nce", "two_gaussians", 0.01, 0.1),
     ("nce", "ring", 0.02, 0.2),
+    ("cd", "moons", 0.04, 0.25),
+    ("implicit", "moons", 0.02, 0.15),
+    ("sliced", "moons", 0.02, 0.15),
+    ("denoising", "moons", 0.02, 0.2),
 ]
 
 
