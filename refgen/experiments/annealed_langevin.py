@@ -40,7 +40,6 @@ TRAIN_STEPS = 5000
 TOO_SMALL = geometric(10, 1 / SCALE[0], 0.02)  # the largest noise is as wide as one mode
 SHOWN = (10, 9, 8, 7, 0)  # times of the panels
 LIMIT = 12.0
-PARTED = 1.5  # noise below which the modes stand apart, and their shares can be read off
 
 # By time: exact points of the law at that level, and the largest distance that two such samples have.
 Yardstick = dict[int, tuple[Any, float]]
@@ -144,6 +143,6 @@ def figure_of(
             plots.density(ax, OWN.diffused(1.0, row["std"]), LIMIT)
             colour = plots.EXACT if name == "exact" else plots.LEARNED
             plots.scatter(ax, in_own_units(points[t][:shown]), colour)
-            if row["std"] < PARTED:
+            if t == 0:
                 write_shares(ax, row["share"])
     return figure

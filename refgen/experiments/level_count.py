@@ -64,7 +64,7 @@ def run(rng: Stream, say: Callable[..., None], n: int = 4000, counts: Sequence[i
     def curve(steps_of: Callable[[int], int]) -> dict[int, dict[str, float]]:
         found = {}
         for T in counts:
-            say(f"{T} levels of {steps_of(T)} steps")
+            say(f"{T} levels, steps at each: {steps_of(T)}")
             found[T] = accuracy(T, steps_of(T), n, rng.spawn(str(T)), floor, lines)
         return found
 
@@ -113,7 +113,7 @@ def figure_of(calls: list[dict[str, float]], steps: list[dict[str, float]]) -> F
     axes[1].text(2, WEIGHT + 0.004, "exact", fontsize=8, color=plots.DATA, va="bottom")
     axes[0].set_title("distance to exact samples, in sampling floors", fontsize=9)
     axes[1].set_title("share of the large mode", fontsize=9)
-    axes[0].set_yscale("log")
+    axes[0].set(yscale="log", ylim=(0.45, None))
     for ax in axes:
         ax.set(xscale="log", xlabel="levels of noise", xticks=[2, 5, 10, 30, 100, 300, 1000])
         ax.set_xticklabels(["2", "5", "10", "30", "100", "300", "1000"])
