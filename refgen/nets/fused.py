@@ -110,22 +110,25 @@ def _forward(matrices: list[Array], x: Array, features: Array | None) -> tuple[A
 
 
 def _backward(net: Any, tape: _Tape, g: Array, argnums: tuple[int, ...]) -> list[Array]:
-    """The gradients of sum(g * output) with respect to the chosen ones of params, x and features."""
-    grad = array_module(g).empty(net.size, g.dtype)
-    grads = net.stacked.views(grad)
+    """The gradients of sum(g * output) by the chosen ones of params, x and features, and no others."""
+    found, grads, first = {}, [], tape.matrices[0]
+    if 0 in argnums:
+        found[0] = array_module(g).empty(net.size, g.dtype)
+        grads = net.stacked.views(found[0])
+        np.matmul(tape.activations[-1].T, g, out=grads[-1])
     down, spare = (borrow(tape.slopes[0].shape, g) for _ in range(2))
     for buffer in (down, spare):
         buffer[:, -1] = 0  # nobody reads it, but what the buffer held could overflow
-    np.matmul(tape.activations[-1].T, g, out=grads[-1])
     np.matmul(g, tape.matrices[-1][:-1].T, out=down[:, :-1])
     for k in reversed(range(net.layers)):
         down *= tape.slopes[k]
-        np.matmul(tape.activations[k].T, down[:, :-1], out=grads[k])
+        if grads:
+            np.matmul(tape.activations[k].T, down[:, :-1], out=grads[k])
         if k:
             np.matmul(down[:, :-1], tape.matrices[k][:-1].T, out=spare[:, :-1])
             down, spare = spare, down
-    grad[: net.stacked.spans[-1][0]] *= 0.5
-    found, first = {0: grad}, tape.matrices[0]
+    if grads:
+        found[0][: net.stacked.spans[-1][0]] *= 0.5
     if 1 in argnums:
         found[1] = down[:, :-1] @ first[: net.inputs].T
     if 2 in argnums:

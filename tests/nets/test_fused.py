@@ -37,6 +37,19 @@ def test_threads_that_share_a_condition_add_its_gradients(monkeypatch):
     assert_allclose(found, make_vjp(NET.compose, 2)(params, x, features)[0](g), rtol=1e-10, atol=1e-11)
 
 
+def test_only_the_gradients_that_are_asked_for_are_computed():
+    params, x, features = params_of(NET), Stream(1).normal(9, 2), Stream(2).normal(9, 6)
+    _, tape = fused._forward(fused._halved(NET, params), x, features)
+    g = np.ones((9, 2))
+    every = fused._backward(NET, tape, g, (0, 1, 2))
+    assert_array_equal(fused._backward(NET, tape, g, (0,))[0], every[0])
+    for activation in tape.activations:  # the parameters' gradient takes them, and it alone
+        activation[:] = np.nan
+    assert_array_equal(fused._backward(NET, tape, g, (1, 2))[0], every[1])
+    assert_array_equal(fused._backward(NET, tape, g, (2,))[0], every[2])
+    assert np.any(np.isnan(fused._backward(NET, tape, g, (0,))[0]))
+
+
 @pytest.mark.parametrize("n", [1, SPLIT, 2 * SPLIT - 1, 2 * SPLIT, 5 * SPLIT + 7])
 def test_every_row_is_in_one_share_and_no_share_is_small(monkeypatch, n):
     monkeypatch.setenv("REFGEN_THREADS", "4")
