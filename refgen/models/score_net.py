@@ -83,12 +83,13 @@ class ScoreNet:
         return score_from_eps(self.net(params, x) + self._beyond(x) / self.std, self.std)
 
     def _beyond(self, x: Array) -> Array:
-        """From the ball that holds standardised data to x: the noise, where no data say otherwise, is that.
+        """A smooth pull back into the ball of radius 3 sqrt(dim), which holds nearly all standardised data.
 
         A network knows nothing there, and may well point outwards. Where there are data it learns the rest.
         """
-        inside = 2 * math.sqrt(self.dim) / np.sqrt(np.sum(x**2, axis=1, keepdims=True) + 1e-12)
-        return x * np.maximum(1 - inside, 0.0)
+        length = np.sqrt(np.sum(x**2, axis=1, keepdims=True) + 1e-12)
+        over = np.maximum(length - 3 * math.sqrt(self.dim), 0.0)
+        return x * (over**2 / (length * (1 + over)))
 
     def denoiser(self, params: Array) -> OneLevelDenoiser:
         """The model as a denoiser, at its one level."""

@@ -32,12 +32,17 @@ def test_the_loss_is_the_objective_of_the_score_that_the_denoiser_gives(objectiv
     assert float(found) == pytest.approx(float(weight * loss), rel=1e-12)
 
 
-def test_beyond_the_data_the_score_points_back_to_their_ball():
-    model, x = ScoreNet(), np.array([[30.0, 40.0], [1.0, 1.0]], np.float32)
-    score = model.score(model.init(Stream(0)), x)  # of a network that returns zeros
-    radius = 2 * np.sqrt(2)
-    np.testing.assert_allclose(score[0], -(50 - radius) * np.array([0.6, 0.8]) / 0.05**2, rtol=1e-5)
-    np.testing.assert_array_equal(score[1], 0)
+def test_far_beyond_the_data_the_score_points_back_to_their_ball():
+    """Of radius 3 sqrt(d), so wide that a light mode far from the mean is well inside; without a kink."""
+    model, params = ScoreNet(), ScoreNet().init(Stream(0))  # of a network that returns zeros
+    x = np.array([[30.0, 40.0], [1.0, 1.0], [2.9, -2.9]], np.float32)
+    score = model.score(params, x)
+    over = 50 - 3 * np.sqrt(2)
+    np.testing.assert_allclose(score[0], -(over**2) / (1 + over) * np.array([0.6, 0.8]) / 0.05**2, rtol=1e-5)
+    np.testing.assert_array_equal(score[1:], 0)
+    edge = np.array([[3 * np.sqrt(2) + h, 0] for h in (-1e-4, 0, 1e-4)])
+    pull = -model.score(params.astype(np.float64), edge)[:, 0] * 0.05**2
+    np.testing.assert_allclose(np.diff(pull), [0, 1e-8], atol=2e-12)  # no slope where it begins
 
 
 @pytest.mark.parametrize("steps", [0, 1, 2])
