@@ -35,6 +35,7 @@ def reproduce(names: tuple[str, ...], everything: bool, out: str, seed: int, as_
     if everything:
         chosen += [name for name, entry in experiments.ENTRIES.items() if not entry.why_not]
     runs = {name: experiments.runner(name) for name in chosen}
+    Path(out).mkdir(parents=True, exist_ok=True)  # before the work, not after it
     failed, found = [], []
     for name, run in runs.items():
         report, unexpected = _one(name, run, Path(out), seed, as_json)
@@ -78,15 +79,16 @@ class _Say:
     """What an experiment is given to say where it is: a line a stage, a bar where it says how far."""
 
     def __init__(self, name: str):
-        self.name, self.stage = name, ""
+        self.name, self.shown = name, ("", 0, 0)
         self.bar: Progress | None = None
 
     def __call__(self, stage: str, done: int = 0, total: int = 0) -> None:
         if not total:
             click.echo(f"  {self.name}: {stage} ...", err=True)
             return
-        if self.bar is None or stage != self.stage:
-            self.bar, self.stage = Progress(f"  {self.name}: {stage}", total), stage
+        if self.bar is None or (stage, total) != self.shown[:2] or done < self.shown[2]:
+            self.bar = Progress(f"  {self.name}: {stage}", total)
+        self.shown = stage, total, done
         self.bar(done)
 
 

@@ -17,8 +17,9 @@ def made_up(monkeypatch, tmp_path):
 
     def drawn(rng, say):
         say("drawing")
-        for step in range(1, 11):
-            say("stepping", step, 10)
+        for total in (10, 20):
+            for step in range(1, total + 1):
+                say("stepping", step, total)
         number = float(rng.uniform())
         return Outcome(
             "It is small.",
@@ -65,6 +66,7 @@ def test_one_writes_its_picture_and_numbers_and_says_what_holds(made_up, tmp_pat
     assert result.exit_code == 0
     assert "EXP-90  It is small." in result.stdout and "  holds         number" in result.stdout
     assert "drawing ..." in result.stderr and "stepping  10/10" in result.stderr
+    assert "stepping  20/20" in result.stderr and "20/10" not in result.stderr
     assert sorted(path.name for path in tmp_path.glob("reproduced/*")) == [
         "drawn-number.json",
         "drawn-number.png",
@@ -101,3 +103,9 @@ def test_what_is_not_there_is_one_line(made_up, name):
     result = call(name)
     assert result.exit_code == 2
     assert len(result.stderr.strip().splitlines()) == 1
+
+
+def test_a_folder_that_cannot_be_is_said_before_the_work(made_up, tmp_path):
+    (tmp_path / "file").write_text("")
+    result = call("drawn-number", "--out", "file")
+    assert result.exit_code == 2 and "drawing" not in result.stderr
