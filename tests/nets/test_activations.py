@@ -31,6 +31,16 @@ def test_values_and_slopes_stay_finite_and_in_their_precision(dtype):
     assert elementwise_grad(silu)(z)[0] == 0
 
 
+@pytest.mark.parametrize("z", [-40.0, -3.0, 0.0, 0.5, 3.0, 40.0])
+def test_derivatives_of_any_order_against_fifty_digits(z):
+    f = silu
+    for n in range(1, 6):
+        f = elementwise_grad(f)
+        with mpmath.workdps(50):
+            exact = mpmath.diff(lambda y: y / (1 + mpmath.exp(-y)), z, n)
+            assert abs(float(f(np.array([z]))[0]) - exact) <= 1e-13
+
+
 def test_derivatives_forward_and_reverse_to_second_order():
     check_grads(silu, modes=["fwd", "rev"], order=2)(np.linspace(-4, 4, 9))
 
