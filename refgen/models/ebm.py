@@ -25,7 +25,7 @@ from refgen.formulas import noise_contrastive
 from refgen.formulas.forward import diffuse
 from refgen.formulas.gaussian import log_prob_isotropic
 from refgen.ladders import Ladder
-from refgen.models import energy_net, score_objectives
+from refgen.models import score_objectives
 from refgen.models.checks import require_whole
 from refgen.models.quadrature import grid_log_normaliser
 from refgen.models.tempered import LEAST, tempered
@@ -66,7 +66,7 @@ class EBM:
     noise_ratio: int = 2  # points of noise for one of data, for nce
     stages: int = 60  # of the sampler, from the broad Gaussian to the model
     per_stage: int = 4  # Langevin steps at each
-    hidden: int = 128  # 64 to 256
+    hidden: int = 64  # 64 to 256
     layers: int = 3  # 2 to 4
 
     log_prob_is: ClassVar[str] = "exact"
@@ -108,7 +108,7 @@ class EBM:
     def energy(self, params: Array, x: Array) -> Array:
         """E(x), (n,), at points (n, dim), in the precision of params; differentiable in both."""
         x = x if x.dtype == params.dtype else x.astype(params.dtype)
-        return -self._base(x) - energy_net.output(self.net, params[: self.net.size], x)
+        return -self._base(x) - self.net(params[: self.net.size], x)[:, 0]
 
     def _base(self, x: Array) -> Array:
         return log_prob_isotropic(x, np.zeros_like(x), self.base_std**2)
@@ -183,7 +183,7 @@ class EBM:
             return x
         n = len(x)
         new = self.base_std * rng.normal(self.jumps * n, self.dim, dtype=x.dtype)
-        tilt = energy_net.output(self.net, params, np.concatenate([x, new]))
+        tilt = self.net(params, np.concatenate([x, new]))[:, 0]
         u = rng.uniform(self.jumps * n, dtype=x.dtype)
         here = tilt[:n]
         for k in range(self.jumps):
