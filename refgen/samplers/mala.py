@@ -93,8 +93,8 @@ def adjusted(
             kept[left] = x
         x_new = ula_step(x, s, z, step)
         log_p_new, s_new = log_prob(x_new), score(x_new)
-        log_u = np.log(rng.uniform(x.shape[0], dtype=x.dtype))
-        moves = log_u < mala_log_accept(x, x_new, log_p, log_p_new, s, s_new, step)
+        log_u = np.log(1 - rng.uniform(x.shape[0], dtype=x.dtype))  # (0, 1], since 0 has no logarithm
+        moves = log_u <= mala_log_accept(x, x_new, log_p, log_p_new, s, s_new, step)
         x, s = np.where(moves[:, None], x_new, x), np.where(moves[:, None], s_new, s)
         log_p = np.where(moves, log_p_new, log_p)
         accepted = accepted + np.mean(moves) / steps

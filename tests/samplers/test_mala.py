@@ -46,6 +46,18 @@ def test_one_step_leaves_the_second_moment_of_the_law_as_it_is():
     assert moved == pytest.approx(1.0, abs=1e-4)
 
 
+def test_a_draw_of_zero_has_a_logarithm_and_what_is_sure_is_never_refused():
+    """The law is flat: every proposal has the ratio 1. Then a wall: every other one has the ratio 0."""
+    x = np.zeros((3, 1), np.float32)
+    stream = Given(np.array([1.0, -1.0, 2.0]), np.array([0.0, 0.5, 1 - 2**-24]))
+    with np.errstate(all="raise"):
+        after, share = adjusted(lambda x: 0 * x[:, 0], np.zeros_like, x, stream, 0.5, 1)
+        wall, _ = adjusted(lambda x: np.where(x[:, 0] > 0, -np.inf, 0), np.zeros_like, x, stream, 0.5, 1)
+    np.testing.assert_allclose(after[:, 0], [1, -1, 2])
+    assert share == pytest.approx(1)
+    np.testing.assert_allclose(wall[:, 0], [0, -1, 0])
+
+
 def test_metropolis_test_removes_the_bias():
     """N(0, 1) at the step 0.5, where the unadjusted chain settles at 4/3; from the law and from far."""
     n, rng = 20_000, Stream(1)
