@@ -44,8 +44,9 @@ def evaluate(
 ) -> dict[str, Any]:
     """Compare a trained model with the exact law of its (standardised) data; plain JSON.
 
-    A model `of_noisy_data` is compared with that law under the noise of its one level. The work is done where
-    params are, which must be where rng draws.
+    A model `of_noisy_data` is compared with that law under the noise of its one level. One without a
+    `denoiser` has no score and no levels of noise: it has no control either. The work is done where params
+    are, which must be where rng draws.
     n: points in each sample. control: also run the sampler with the exact denoiser, which leaves the
     sampler's own error alone; None: unless it has more than 3e10 terms (`control_terms`). density: also the
     negative log-likelihood where the model has one, or its bound, minus the entropy. say: is told each stage
@@ -55,13 +56,17 @@ def evaluate(
     distance of two exact samples, max and mean over five draws); samples and control (distance, times_floor,
     bound); nll (kind, "exact" or "bound"; the value, named bound in either case; entropy, gap and its
     standard error, in nats of the standardised data; no entropy and no gap for a law of points); modes
-    (weights, fractions, z) where the law has modes; score (t, std, relative error) by level.
-    Raises ValueError for n < 2, and where exact samples do not differ: one point, or identical ones.
+    (weights, fractions, z) where the law has modes; score (t, std, relative error) by level, where the model
+    has a score.
+    Raises ValueError for n < 2, for a control of a model without a denoiser, and where exact samples do not
+    differ: one point, or identical ones.
     """
     if n < 2:
         raise ValueError(f"n is {n}; it must be >= 2")
-    denoiser, exact, levels = model.denoiser(params), ExactDenoiser(law), model.levels
-    level = levels.level(1) if getattr(model, "of_noisy_data", False) else (1.0, 0.0)
+    has_score = hasattr(model, "denoiser")
+    if control and not has_score:
+        raise ValueError("control is True; it needs a model that samples with a denoiser, which this has not")
+    level = model.levels.level(1) if getattr(model, "of_noisy_data", False) else (1.0, 0.0)
     truth = law.diffused(*level) if level[1] else law
     report: dict[str, Any] = {"n": n, "directions": n_directions, "noise": level[1]}
     say("sampling floor")
@@ -93,28 +98,42 @@ def evaluate(
             "fractions": found.fractions.tolist(),
             "z": found.z.tolist(),
         }
-    terms = control_terms(model, law, n)
-    steps = model.calls()
-    size = f"{terms:.1e} terms: {steps:,} steps x {n:,} points x {terms // (steps * n):,} components"
-    if control is None and terms > CONTROL_TERMS:
-        say(f"no control, it would sum {size}; --control runs it, a smaller --n makes it cheap")
-    elif control or control is None:
-        say(f"control: the sampler with the exact denoiser, {size}")
-        chain = model.sample(params, n, rng.spawn("control"), x_0=data, denoiser=exact)
+    if has_score and control is not False and _afforded(model, law, n, control, say):
+        chain = model.sample(params, n, rng.spawn("control"), x_0=data, denoiser=ExactDenoiser(law))
         report["control"] = distance(chain, CONTROL_BOUND)
     if density and hasattr(model, "log_prob"):
         kind = model.log_prob_is
         say("likelihood" if kind == "exact" else "bound on the likelihood")
         log_prob = model.log_prob(params, fresh, rng.spawn("bound"), x_0=data)
         report["nll"] = {"kind": kind, **_likelihood(truth, fresh, log_prob)}
-    say("score")
-    report["score"] = []
-    for t in score_times(levels.T):
-        signal, std = levels.level(t)
-        relative = score_error(denoiser, law, signal, std, rng.spawn(f"score {t}"), n)
-        report["score"].append({"t": t, "std": std, "relative_error": relative})
-    assert np.all(np.isfinite([row["relative_error"] for row in report["score"]]))
+    if has_score:
+        say("score")
+        report["score"] = _score_errors(model, params, law, rng, n)
     return report
+
+
+def _afforded(
+    model: Any, law: Distribution, n: int, control: bool | None, say: Callable[[str], None]
+) -> bool:
+    """Whether the control is run: if it is asked for, or cheap. Says what it sums."""
+    terms, steps = control_terms(model, law, n), model.calls()
+    size = f"{terms:.1e} terms: {steps:,} steps x {n:,} points x {terms // (steps * n):,} components"
+    if control is None and terms > CONTROL_TERMS:
+        say(f"no control, it would sum {size}; --control runs it, a smaller --n makes it cheap")
+        return False
+    say(f"control: the sampler with the exact denoiser, {size}")
+    return True
+
+
+def _score_errors(model: Any, params: Any, law: Distribution, rng: Stream, n: int) -> list[dict[str, float]]:
+    """The relative error of the score at a few levels, from noisy to clean."""
+    denoiser, rows = model.denoiser(params), []
+    for t in score_times(model.levels.T):
+        signal, std = model.levels.level(t)
+        relative = score_error(denoiser, law, signal, std, rng.spawn(f"score {t}"), n)
+        rows.append({"t": t, "std": std, "relative_error": relative})
+    assert np.all(np.isfinite([row["relative_error"] for row in rows]))
+    return rows
 
 
 def _likelihood(law: Distribution, points: Any, log_prob: Any) -> dict[str, float | None]:
@@ -164,6 +183,7 @@ def report_lines(report: dict[str, Any]) -> list[str]:
         for k, row in enumerate(zip(modes["weights"], modes["fractions"], modes["z"], strict=True), 1):
             far = "  off by more than chance" if abs(row[2]) > 4 else ""
             lines.append(f"{k:<6}{row[0]:>8.4f}{row[1]:>8.4f}{row[2]:>8.2f}{far}")
-    lines += ["", f"{'t':>6}{'std':>8}{'score error':>13}   relative, weighted by the exact density"]
-    lines += [f"{row['t']:>6}{row['std']:>8.3f}{row['relative_error']:>13.4f}" for row in report["score"]]
+    if "score" in report:
+        lines += ["", f"{'t':>6}{'std':>8}{'score error':>13}   relative, weighted by the exact density"]
+        lines += [f"{row['t']:>6}{row['std']:>8.3f}{row['relative_error']:>13.4f}" for row in report["score"]]
     return lines

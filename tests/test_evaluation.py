@@ -15,6 +15,7 @@ from refgen.models.ddpm import DDPM
 from refgen.models.score_net import ScoreNet
 from refgen.samplers.ancestral import ancestral
 from refgen.schedules import linear
+from tests.direct import Direct
 
 RING = distributions.named("ring").standardised()[0]
 
@@ -97,6 +98,25 @@ def test_the_control_of_a_one_level_model_is_its_sampler_on_the_exact_score():
     report = evaluate(model, model.init(Stream(0)), law, Stream(1), n=4000)
     assert report["control"]["times_floor"] < 1.5 < 3 < report["samples"]["times_floor"]
     assert 0.95 < report["score"][0]["relative_error"] <= 1 and "nll" not in report
+
+
+def test_a_model_without_a_denoiser_has_no_score_and_no_control():
+    law = distributions.Gaussian([0.0, 0.0], np.eye(2))
+    truth, params = Direct(), np.zeros(4, np.float32)
+    report = evaluate(truth, params, law, Stream(1), n=4000)
+    assert "score" not in report and "control" not in report and report["noise"] == 0
+    assert report["samples"]["times_floor"] < 1.5 and report["nll"]["kind"] == "exact"
+    assert abs(report["nll"]["gap"]) < 1e-6 and report["nll"]["bound"] == pytest.approx(
+        1 + math.log(2 * math.pi)
+    )
+    text = "\n".join(report_lines(report))
+    assert "score error" not in text and "control" not in text and "NLL minus entropy" in text
+    wrong = evaluate(Direct(shift=0.5), params + np.float32(0.2), law, Stream(1), n=4000)
+    assert wrong["samples"]["times_floor"] > 3 and wrong["nll"]["gap"] > 0.02
+    modes = evaluate(Direct(), params, RING, Stream(1), n=4000, control=False)["modes"]
+    assert max(map(abs, modes["z"])) < 5  # round about the ring: each eighth has its share
+    with pytest.raises(ValueError, match="control is True; it needs a model that samples with a denoiser"):
+        evaluate(truth, params, law, Stream(1), n=100, control=True)
 
 
 def test_wrong_weights_of_modes_are_shown():

@@ -22,7 +22,8 @@ def check_fits(sampler: str, name: str, model: Any, denoiser: Any) -> None:
     from refgen import samplers
 
     if denoiser is None or not hasattr(model, "levels"):
-        raise ValueError(f"--sampler {sampler} needs {samplers.needs(sampler)}; this {name} has its own only")
+        needs = samplers.needs(sampler)
+        raise ValueError(f"--sampler {sampler} needs {needs}; this {name} has its own only, and no score")
     has = {
         "ancestral": hasattr(model.levels, "alpha_bar"),
         "annealed_langevin": model.levels.T > 1,

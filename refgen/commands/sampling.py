@@ -97,6 +97,8 @@ def sample(
         denoiser = model.denoiser(run.params)
     if sampler is not None:
         check_fits(sampler, run.config["model"], model, denoiser)
+    if not hasattr(model, "denoiser"):
+        _check_direct(run.config["model"], given["steps"], exact)
     shares: list[Any] = []
     if sampler is None or by_itself:
         data = law.sample(rng.spawn("data"), 2000) if optimal else None
@@ -118,6 +120,14 @@ def sample(
     if shares:
         share = sum(float(share) for share in shares) / len(shares)
         click.echo(f"accepted {share:.0%} of the proposals")
+
+
+def _check_direct(name: str, steps: int | None, exact: bool) -> None:
+    """Raise ValueError, one line, for what means nothing to a model that draws without a denoiser."""
+    if exact:
+        raise ValueError(f"--exact puts the exact denoiser in the network's place; this {name} asks for none")
+    if steps is not None:
+        raise ValueError(f"--steps is {steps}; this {name} has no levels of noise and no chain")
 
 
 class _Shown:

@@ -1,7 +1,8 @@
 """The pictures of a run: overview, forward process, scores, samples, reverse process, loss curve, energy.
 
 A model of one noise level learns the data under that noise: there all is shown of the noisy law, the reverse
-process is its chain, from the start to the end, and there is no forward process to show.
+process is its chain, from the start to the end, and there is no forward process to show. A model without a
+denoiser has neither levels of noise nor a score: there are its samples and its loss.
 """
 
 from __future__ import annotations
@@ -138,10 +139,18 @@ NAMES = tuple(_PICTURES)
 
 def names_of(model: Any) -> list[str]:
     """The pictures that there are of a run of this model."""
+    if not hasattr(model, "denoiser"):
+        return ["overview", "samples", "loss"]
     missing = {"forward"} if _one_level(model) else set()
     if not _one_level(model) or getattr(model, "log_prob_is", "") != "exact":
         missing.add("energy")
     return [name for name in NAMES if name not in missing]
+
+
+def _why_not(model: Any, name: str) -> str:
+    if not hasattr(model, "denoiser"):
+        return "has no score and no levels of noise"
+    return "has no density" if name == "energy" else "has one level of noise, no process"
 
 
 def pictures(
@@ -155,8 +164,7 @@ def pictures(
     there = names_of(run.model)
     for name in names:
         if name not in there:
-            why = "has no density" if name == "energy" else "has one level of noise, no process"
-            model = run.config["model"]
+            why, model = _why_not(run.model, name), run.config["model"]
             raise ValueError(f"no picture {name!r} of {model}, which {why}; there are {', '.join(there)}")
     of_points = [name for name in names if name != "loss"]
     if of_points and run.model.dim != 2:
@@ -170,9 +178,14 @@ def pictures(
 
 
 def animate(run: Run, law: Distribution, path: str | Path, seed: int = 0, n: int = 1500) -> Path:
-    """Write a GIF of the reverse process. Raises ValueError for data that are not 2-D."""
+    """Write a GIF of the reverse process. Raises ValueError for data that are not 2-D, and for a model that
+    has no such process."""
     if run.model.dim != 2:
         raise ValueError(f"{run.folder} has data of dimension {run.model.dim}; a picture needs 2")
+    if not hasattr(run.model, "denoiser"):
+        raise ValueError(
+            f"{run.folder} has nothing to animate: a {run.config['model']} has no levels of noise, no chain"
+        )
     T, power, label = run.model.chain, 2, f"reverse process, {_label(run.model)}"
     if _one_level(run.model):
         power, label = 1 if _in_stages(run.model) else 3, _label(run.model)

@@ -14,6 +14,7 @@ from refgen.commands.draws import at_one_level, check_fits
 from refgen.denoisers import ExactDenoiser, OneLevelDenoiser
 from refgen.distributions import Gaussian, named
 from refgen.ladders import Ladder
+from tests import direct
 
 
 def call(*args, status=0):
@@ -195,6 +196,29 @@ def test_a_model_of_one_level_has_no_annealing_and_mala_with_its_energy():
     with pytest.raises(ValueError, match=r"langevin needs a score at one level; this gan has its own only"):
         check_fits("langevin", "gan", object(), None)
     check_fits("mala", "score_net", OneLevel(), ExactDenoiser(Gaussian([0.0], [[1.0]])))
+
+
+def test_a_model_without_a_denoiser_samples_by_itself(tmp_path, monkeypatch):
+    direct.register(monkeypatch)
+    law = named("gaussian")
+    data, shift, scale = law.standardised()
+    about = {"data_name": "gaussian", "shift": shift, "scale": scale}
+    for _ in runs.train(tmp_path / "run", direct.Direct(), data, steps=3, batch=8, **about):
+        pass
+    points, _ = drawn(tmp_path / "run", n=2000)
+    assert np.all(abs(points.mean(0) - law.mean) < 0.2 * np.sqrt(np.diag(law.cov)))
+    for args, says in [
+        (
+            ("--sampler", "langevin"),
+            "--sampler langevin needs a score at one level; this direct has its own only",
+        ),
+        (("--sampler", "mala", "--exact"), "this direct has its own only, and no score"),
+        (("--exact",), "--exact puts the exact denoiser in the network's place; this direct asks for none"),
+        (("--steps", 5), "--steps is 5; this direct has no levels of noise and no chain"),
+    ]:
+        assert says in complaint("sample", tmp_path / "run", *args)
+    report = json.loads(call("evaluate", tmp_path / "run", "--n", 500, "--json").stdout)
+    assert "score" not in report and report["nll"]["kind"] == "exact"
 
 
 def test_every_sampler_says_what_it_needs_and_what_options_it_has():

@@ -5,6 +5,7 @@ import pytest
 from refgen import distributions, runs
 from refgen.experiments import gallery
 from refgen.models import named
+from tests import direct
 
 
 def a_run(folder, law, T=30, model=None):
@@ -81,3 +82,20 @@ def test_a_model_without_a_density_has_no_energy(tmp_path):
         ValueError, match="no picture 'energy' of ddpm, which has no density; there are overview"
     ):
         list(gallery.pictures(a_run(tmp_path / "run", law), law, ["energy"], tmp_path))
+
+
+def test_a_model_without_a_denoiser_has_pictures_of_its_samples(tmp_path, monkeypatch):
+    direct.register(monkeypatch)
+    law = distributions.named("moons").standardised()[0]
+    run = a_run(tmp_path / "run", law, model=direct.Direct())
+    assert run.config["model"] == "direct" and gallery.names_of(run.model) == ["overview", "samples", "loss"]
+    names = gallery.names_of(run.model)
+    assert [path.stem for path in gallery.pictures(run, law, names, tmp_path / "out")] == names
+    for name in ("score", "forward", "reverse", "energy"):
+        says = (
+            f"no picture '{name}' of direct, which has no score and no levels of noise; there are overview,"
+        )
+        with pytest.raises(ValueError, match=says):
+            list(gallery.pictures(run, law, [name], tmp_path))
+    with pytest.raises(ValueError, match="nothing to animate: a direct has no levels of noise, no chain"):
+        gallery.animate(run, law, tmp_path / "a.gif")
