@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-__all__ = ["Draw", "annealed", "at_one_level", "check_fits", "own"]
+__all__ = ["Draw", "annealed", "at_one_level", "by_stages", "check_fits", "own"]
 
 Draw = Callable[[Any, int, Any], Any]  # (denoiser, how many, stream) -> points
 
@@ -15,6 +15,9 @@ STD, STEPS, STEP = 0.1, 1000, 0.5
 
 # Of annealed Langevin on a model that has none of its own: the ladder of ncsn.
 LEVELS, LARGEST, SMALLEST, PER_LEVEL, LEVEL_STEP = 20, 4.0, 0.02, 50, 0.1
+
+# Of smc: as ebm has them.
+STAGES, PER_STAGE, STAGE_STEP = 60, 4, 2.0
 
 
 def check_fits(sampler: str, name: str, model: Any, denoiser: Any) -> None:
@@ -30,11 +33,12 @@ def check_fits(sampler: str, name: str, model: Any, denoiser: Any) -> None:
         "langevin": True,
         "underdamped": True,
         "mala": denoiser.has_density,
+        "smc": denoiser.has_density,
     }
     if not has[sampler]:
         would = [known for known, fits in has.items() if fits]
-        if sampler == "mala":
-            would.append("mala with --exact")
+        if sampler in ("mala", "smc"):
+            would.append(f"{sampler} with --exact")
         raise ValueError(
             f"--sampler {sampler} needs {samplers.needs(sampler)}, which this {name} has not; "
             f"{', '.join(would[:-1])} or {would[-1]} would do"
@@ -80,20 +84,9 @@ def at_one_level(
     sampler: str, model: Any, dtype: Any, given: dict[str, Any], exact: bool, shares: list[Any]
 ) -> tuple[Draw, int]:
     """Langevin dynamics at one level; mala adds to shares what it has accepted."""
-    import numpy as np
-
     from refgen import samplers
-    from refgen.ladders import Ladder
 
-    levels, t, std, walk = model.levels, given["level"] or 1, given["std"], samplers.named(sampler)
-    if t > levels.T:
-        raise ValueError(f"--level is {t}; the model has level{'s' * (levels.T > 1)} 1 to {levels.T}")
-    least, most = _known(levels)
-    if std and not exact and not 0.999 * least <= std <= 1.001 * most:
-        known = f"{least:.3g}" if levels.T == 1 else f"{least:.3g} to {most:.3g}"
-        raise ValueError(f"--std is {std}; the model knows noise of {known} stds of the data")
-    if std or (given["level"] is None and levels.T > 1):
-        levels, t = Ladder(np.array([0.0, std or STD])), 1
+    (levels, t), walk = _one_level(model, given, exact), samplers.named(sampler)
     options: dict[str, Any] = {"t": t, "step": given["step"] or STEP, "steps": given["steps"] or STEPS}
     options["denoise"] = not getattr(model, "of_noisy_data", False)
     if sampler == "mala":
@@ -105,6 +98,40 @@ def at_one_level(
 
     calls = 2 * (options["steps"] + 1) if sampler == "mala" else options["steps"]
     return draw, calls + options["denoise"]
+
+
+def by_stages(model: Any, dtype: Any, given: dict[str, Any], exact: bool) -> tuple[Draw, int]:
+    """smc at one level, from a normal law twice as wide as the noisy data."""
+    from refgen.samplers import smc
+
+    levels, t = _one_level(model, given, exact)
+    steps, per_stage = given["steps"] or STAGES, given["per_level"] or PER_STAGE
+    options: dict[str, Any] = {"t": t, "step": given["step"] or STAGE_STEP, "steps": steps}
+    options |= {"per_stage": per_stage, "denoise": not getattr(model, "of_noisy_data", False)}
+
+    def draw(denoiser: Any, count: int, stream: Any) -> Any:
+        shape, wide = (count, model.dim), 2 * _wide(levels.level(t))
+        return smc.drawn(denoiser, levels, shape, stream, dtype, wide, **options)
+
+    return draw, steps * (2 * per_stage + 3) + options["denoise"]
+
+
+def _one_level(model: Any, given: dict[str, Any], exact: bool) -> tuple[Any, int]:
+    """Levels, and the one of them that --level or --std names, or the usual."""
+    import numpy as np
+
+    from refgen.ladders import Ladder
+
+    levels, t, std = model.levels, given["level"] or 1, given["std"]
+    if t > levels.T:
+        raise ValueError(f"--level is {t}; the model has level{'s' * (levels.T > 1)} 1 to {levels.T}")
+    least, most = _known(levels)
+    if std and not exact and not 0.999 * least <= std <= 1.001 * most:
+        known = f"{least:.3g}" if levels.T == 1 else f"{least:.3g} to {most:.3g}"
+        raise ValueError(f"--std is {std}; the model knows noise of {known} stds of the data")
+    if std or (given["level"] is None and levels.T > 1):
+        levels, t = Ladder(np.array([0.0, std or STD])), 1
+    return levels, t
 
 
 def _known(levels: Any) -> tuple[float, float]:

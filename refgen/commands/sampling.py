@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from refgen.commands.data import law_of_run
-from refgen.commands.draws import annealed, at_one_level, check_fits, own
+from refgen.commands.draws import annealed, at_one_level, by_stages, check_fits, own
 from refgen.commands.shared import Name, Progress, device_option, seed_option
 
 __all__ = ["sample"]
@@ -22,6 +22,7 @@ OPTIONS = {
     "langevin": ("step", "level", "std"),
     "underdamped": ("step", "level", "std"),
     "mala": ("step", "level", "std"),
+    "smc": ("step", "per_level", "level", "std"),
 }
 
 
@@ -41,20 +42,21 @@ def _names() -> tuple[str, ...]:
 @click.option(
     "--steps",
     type=click.IntRange(1, 10**6),
-    help="Noise levels to use (ancestral, annealed_langevin), Langevin steps, or stages of ebm's own "
-    "sampler.  [default: all the model's; for annealed_langevin 20 levels of a ddpm, at a constant ratio; "
-    "1000 Langevin steps where a sampler is named]",
+    help="Noise levels to use (ancestral, annealed_langevin), Langevin steps, or stages (smc, ebm's own). "
+    " [default: all the model's; for annealed_langevin 20 levels of a ddpm, at a constant ratio; 60 stages "
+    "of smc; 1000 Langevin steps where another sampler is named]",
 )
 @click.option(
     "--step",
     type=click.FloatRange(0, min_open=True),
-    help="Size of a Langevin step, in units of the level's noise variance; below 2 but for mala.  [default: "
-    "0.5; for annealed_langevin the model's own, or 0.1]",
+    help="Size of a Langevin step, in units of the level's noise variance; below 2 but for mala "
+    "and smc.  [default: 0.5; for smc 2; for annealed_langevin the model's own, or 0.1]",
 )
 @click.option(
     "--per-level",
     type=click.IntRange(1, 10**6),
-    help="Steps of annealed_langevin at each level.  [default: the model's own, or 50]",
+    help="Steps of annealed_langevin at each level, of smc at each stage.  [default: the model's own, or 50; "
+    "for smc 4]",
 )
 @click.option(
     "--level", type=click.IntRange(1), help="Level t of the model, 1 the least noisy, for Langevin steps."
@@ -74,8 +76,8 @@ def sample(
     """Draw points from a trained model.
 
     The points are in the units of its data. langevin, underdamped and mala walk at one level of noise from a
-    normal law as wide as the noisy data. They hardly cross between modes that are well apart. At the end they
-    take the noise off, but of a model of noisy data, ebm or score_net.
+    normal law as wide as the noisy data. They hardly cross between modes that are well apart; smc finds these
+    modes' weights. At the end they take the noise off, but of a model of noisy data, ebm or score_net.
     """
     import numpy as np
 
@@ -106,6 +108,8 @@ def sample(
         calls *= 1 + optimal
     elif sampler == "annealed_langevin":
         draw, calls = annealed(model, run.params.dtype, given)
+    elif sampler == "smc":
+        draw, calls = by_stages(model, run.params.dtype, given, exact)
     else:
         draw, calls = at_one_level(sampler, model, run.params.dtype, given, exact, shares)
     starts, pieces = range(0, n, SAMPLE_CHUNK), []

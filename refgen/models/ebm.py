@@ -28,8 +28,8 @@ from refgen.ladders import Ladder
 from refgen.models import score_objectives
 from refgen.models.checks import require_whole
 from refgen.models.quadrature import grid_log_normaliser
-from refgen.models.tempered import LEAST, tempered
 from refgen.nets.mlp import MLP
+from refgen.samplers import smc
 from refgen.samplers.mala import adjusted
 
 __all__ = ["EBM", "OBJECTIVES"]
@@ -246,24 +246,21 @@ class EBM:
     ) -> Array:
         """n points, (n, dim), in the dtype of params and on their device, by way of the broad Gaussian.
 
-        steps: stages of `tempered`; 0 for the model's own. x_0: not needed. denoiser: asked in place of the
+        steps: stages of `smc`; 0 for the model's own. x_0: not needed. denoiser: asked in place of the
         network, for instance an exact one; it must have a log_prob. trajectory: a dict whose keys are stages
         still to go.
         """
         log_prob, score = self._pair(params)
-        if denoiser is not None:
-            level = self.levels.level(1)
-            log_prob, score = (
-                lambda x: denoiser.log_prob(x, *level),
-                lambda x: denoiser.score(x, *level),
-            )
-        count = max(n, LEAST)
-        x = self.base_std * rng.normal(count, self.dim, dtype=params.dtype)
-        step = self.mala_step * self.std**2
-        x = tempered(
-            log_prob, score, self.base_std, x, rng, step, steps or self.stages, self.per_stage, trajectory
+        return smc.drawn(
+            denoiser or OneLevelDenoiser(score, self.std, log_prob),
+            self.levels,
+            (n, self.dim),
+            rng,
+            params.dtype,
+            self.base_std,
+            trajectory,
+            step=self.mala_step,
+            steps=steps or self.stages,
+            per_stage=self.per_stage,
+            denoise=False,
         )
-        chosen = np.argsort(rng.uniform(count))[:n]  # neighbours in the list are of one family
-        if trajectory is not None:
-            trajectory.update({left: points[chosen] for left, points in trajectory.items()})
-        return x[chosen]

@@ -16,6 +16,7 @@ _DESCRIPTIONS = {
     "langevin": "Langevin steps at one level, from its score alone (Parisi 1981)",
     "underdamped": "Langevin steps with a velocity: a wide law in fewer (Leimkuhler & Matthews 2013)",
     "mala": "Langevin steps with Metropolis' test: no bias (Roberts & Tweedie 1996)",
+    "smc": "from a broad Gaussian in stages: finds modes' weights (Del Moral et al. 2006)",
 }
 NAMES = tuple(_DESCRIPTIONS)
 
@@ -25,6 +26,7 @@ _NEEDS = {
     "langevin": "a score at one level",
     "underdamped": "a score at one level",
     "mala": "a score and a density",
+    "smc": "a score and a density",
 }
 
 

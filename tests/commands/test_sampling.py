@@ -10,10 +10,11 @@ from refgen import runs, samplers
 from refgen.backend import Stream
 from refgen.cli import main
 from refgen.commands import sampling
-from refgen.commands.draws import at_one_level, check_fits
-from refgen.denoisers import ExactDenoiser, OneLevelDenoiser
+from refgen.commands.draws import at_one_level, by_stages, check_fits
+from refgen.denoisers import ExactDenoiser, OneLevelDenoiser, counted
 from refgen.distributions import Gaussian, named
 from refgen.ladders import Ladder
+from refgen.metrics import mode_weights
 from tests import direct
 
 
@@ -57,6 +58,8 @@ EXACT = [
     ("ncsn", "annealed_langevin"),
     ("ncsn", "langevin", "--steps", 100, "--level", 6),
     ("ncsn", "mala", "--steps", 100, "--std", 0.5),
+    ("ddpm", "smc", "--steps", 30, "--std", 0.5),
+    ("ncsn", "smc", "--steps", 20, "--level", 6, "--per-level", 2),
 ]
 
 
@@ -71,7 +74,7 @@ def test_exact_samples_by_every_sampler_are_where_the_data_are(trained, model, s
     assert np.all(points.std(0) < 1.15 * width) and np.all(points.std(0) > shrunk * width)
 
 
-@pytest.mark.parametrize("sampler", [name for name in samplers.NAMES if name != "mala"])
+@pytest.mark.parametrize("sampler", [name for name in samplers.NAMES if name not in ("mala", "smc")])
 def test_a_network_is_enough_for_all_that_need_a_score(trained, sampler):
     few = ("--steps", 5) if sampler != "annealed_langevin" else ("--steps", 3, "--per-level", 2)
     first, result = drawn(trained / "ddpm", "--sampler", sampler, *few)
@@ -123,22 +126,23 @@ def test_options_reach_the_sampler(trained):
             "mala needs a score and a density, which this ddpm has not; ancestral,",
         ),
         ("ncsn", ("--sampler", "mala"), "langevin, underdamped or mala with --exact would do"),
+        ("ncsn", ("--sampler", "smc"), "smc needs a score and a density, which this ncsn has not; annealed_"),
         ("ncsn", ("--sampler", "ancestral"), "ancestral needs the chain of a ddpm, which this ncsn has not"),
         ("ddpm", ("--sampler", "langvin"), "no sampler 'langvin'; did you mean langevin"),
         (
             "ddpm",
             ("--step", 0.1),
-            "--step is for annealed_langevin, langevin, underdamped, mala, and none is",
+            "--step is for annealed_langevin, langevin, underdamped, mala, smc, and none is",
         ),
         (
             "ddpm",
             ("--sampler", "ancestral", "--std", 0.1),
-            "--std is for langevin, underdamped, mala, not for",
+            "--std is for langevin, underdamped, mala, smc, not for",
         ),
         (
             "ddpm",
             ("--sampler", "langevin", "--per-level", 3),
-            "--per-level is for annealed_langevin, not for",
+            "--per-level is for annealed_langevin, smc, not for",
         ),
         ("ddpm", ("--sampler", "langevin", "--level", 2, "--std", 1), "--level and --std both name a level"),
         ("ddpm", ("--sampler", "langevin", "--level", 101), "--level is 101; the model has levels 1 to 100"),
@@ -183,12 +187,24 @@ def test_the_noise_is_left_on_samples_of_noisy_data_alone(sampler):
     assert np.std(points[0]) == pytest.approx(1.25, rel=0.04)
 
 
+def test_stages_find_the_weights_of_modes_and_count_their_calls():
+    law = named("two_gaussians").standardised()[0]
+    given = {"level": None, "std": 0.1, "step": None, "steps": 30, "per_level": 3}
+    asked = counted(ExactDenoiser(law))
+    for model in (OneLevel(), Clean()):
+        asked.calls = 0
+        draw, calls = by_stages(model, np.float32, given, True)
+        points = draw(asked, 2000, Stream(0))
+        assert asked.calls == calls == 30 * (2 * 3 + 3) + (not model.of_noisy_data)
+        assert mode_weights(points, *law.modes).fractions[0] == pytest.approx(0.8, abs=0.04)
+
+
 def test_a_model_of_one_level_has_no_annealing_and_mala_with_its_energy():
     energy = OneLevelDenoiser(lambda x: -x, 0.05, lambda x: -np.sum(x**2, axis=-1) / 2)
-    for sampler in ("langevin", "underdamped", "mala"):
+    for sampler in ("langevin", "underdamped", "mala", "smc"):
         check_fits(sampler, "ebm", OneLevel(), energy)
     with pytest.raises(
-        ValueError, match=r"needs scores at many levels, .* langevin, underdamped or mala would"
+        ValueError, match=r"needs scores at many levels, .* langevin, underdamped, mala or smc would"
     ):
         check_fits("annealed_langevin", "ebm", OneLevel(), energy)
     with pytest.raises(ValueError, match="mala needs a score and a density, which this score_net has not"):

@@ -65,9 +65,9 @@ PAIRS = [
     pytest.param(sampler, make, id=f"{sampler}-{name}")
     for sampler in samplers.NAMES
     for name, make in DENOISERS.items()
-    if sampler != "mala" or "network" not in name
+    if sampler not in ("mala", "smc") or "network" not in name
 ]
-FEW = {name: {"steps": 12} for name in ("langevin", "mala", "underdamped")}  # of their hundred
+FEW = {name: {"steps": 12} for name in ("langevin", "mala", "underdamped", "smc")}  # of their hundred
 
 
 @pytest.mark.parametrize(("sampler", "make"), PAIRS)
@@ -87,7 +87,7 @@ def test_the_loop_moves_nothing_but_the_stream_s_blocks(sampler, make):
     walk(denoiser, SCHEDULE.respaced(2), x_T, rng)  # parameters, nodes and the like are moved once
     for steps in (3, 12):
         levels = SCHEDULE.respaced(steps)
-        if sampler == "mala":
+        if sampler in ("mala", "smc"):
             denoiser.log_prob(x_T, *levels.level(1))  # the noisy law, too
         with counting() as count:
             walk(denoiser, levels, x_T, rng)
