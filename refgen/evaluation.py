@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -16,6 +17,9 @@ __all__ = ["CONTROL_BOUND", "MODEL_BOUND", "control_terms", "evaluate", "report_
 
 # What counts as good, in multiples of the largest distance that two exact samples have.
 MODEL_BOUND, CONTROL_BOUND = 3.0, 1.5
+
+# A mode is covered where at least this share of its points lie where this share of the exact ones do.
+COVERED_SHARE, COVERED_REGION = 0.25, 0.99
 
 CONTROL_TERMS = 3e10  # of the exact denoiser's sums, two minutes on one core; above, there is no control
 
@@ -52,12 +56,13 @@ def evaluate(
     negative log-likelihood where the model has one, or its bound, minus the entropy. say: is told each stage
     as it begins.
 
-    Keys: noise (std of what the model has learned along with the data, or 0); floor (sliced Wasserstein
+    Keys: calls (evaluations of the network for a point) and seconds (for all n points, which vary from run to
+    run); noise (std of what the model has learned along with the data, or 0); floor (sliced Wasserstein
     distance of two exact samples, max and mean over five draws); samples and control (distance, times_floor,
     bound); nll (kind, "exact" or "bound"; the value, named bound in either case; entropy, gap and its
     standard error, in nats of the standardised data; no entropy and no gap for a law of points); modes
-    (weights, fractions, z) where the law has modes; score (t, std, relative error) by level, where the model
-    has a score.
+    (weights, fractions, z, covered) where the law has modes; score (t, std, relative error) by level, where
+    the model has a score.
     Raises ValueError for n < 2, for a control of a model without a denoiser, and where exact samples do not
     differ: one point, or identical ones.
     """
@@ -86,18 +91,14 @@ def evaluate(
 
     say("samples of the model")
     data = law.sample(rng.spawn("variance"), 2000)  # for a variance that is estimated
+    began = time.perf_counter()
     points = to_host(model.sample(params, n, rng.spawn("samples"), x_0=data))
+    report |= {"calls": model.calls(), "seconds": time.perf_counter() - began}
     if not np.all(np.isfinite(points)):
         raise ValueError("the model's samples are not finite; it was not trained, or diverged")
     report["samples"] = distance(points, MODEL_BOUND)
     if law.modes is not None:
-        means, weights = law.modes
-        found = mode_weights(points, level[0] * means, weights)
-        report["modes"] = {
-            "weights": weights.tolist(),
-            "fractions": found.fractions.tolist(),
-            "z": found.z.tolist(),
-        }
+        report["modes"] = _modes(level[0] * law.modes[0], law.modes[1], points, to_host(fresh))
     if has_score and control is not False and _afforded(model, law, n, control, say):
         chain = model.sample(params, n, rng.spawn("control"), x_0=data, denoiser=ExactDenoiser(law))
         report["control"] = distance(chain, CONTROL_BOUND)
@@ -123,6 +124,36 @@ def _afforded(
         return False
     say(f"control: the sampler with the exact denoiser, {size}")
     return True
+
+
+def _modes(means: Any, weights: Any, points: np.ndarray, exact: np.ndarray) -> dict[str, list]:
+    """How the points are shared between the modes, and which modes they cover.
+
+    Nearest is not near: a mode is covered where at least a quarter of its weight of points lie as near to it
+    as 99 % of the exact ones.
+    """
+    found = mode_weights(points, means, weights)
+    covered = []
+    for mean, weight, nearest in zip(means, weights, _at_modes(exact, means), strict=True):
+        if len(nearest) == 0:  # so light that no exact point has come there
+            covered.append(False)
+            continue
+        radius = np.quantile(nearest, COVERED_REGION)
+        near = np.mean(np.linalg.norm(points - mean, axis=1) <= radius)
+        covered.append(bool(near >= COVERED_SHARE * COVERED_REGION * weight))
+    return {
+        "weights": weights.tolist(),
+        "fractions": found.fractions.tolist(),
+        "z": found.z.tolist(),
+        "covered": covered,
+    }
+
+
+def _at_modes(points: np.ndarray, means: np.ndarray) -> list[np.ndarray]:
+    """For each mode the distances to it of the points that are nearest to it."""
+    distances = np.stack([np.linalg.norm(points - mean, axis=1) for mean in means])
+    which = np.argmin(distances, axis=0)
+    return [distances[k, which == k] for k in range(len(means))]
 
 
 def _score_errors(model: Any, params: Any, law: Distribution, rng: Stream, n: int) -> list[dict[str, float]]:
@@ -183,6 +214,9 @@ def report_lines(report: dict[str, Any]) -> list[str]:
         for k, row in enumerate(zip(modes["weights"], modes["fractions"], modes["z"], strict=True), 1):
             far = "  off by more than chance" if abs(row[2]) > 4 else ""
             lines.append(f"{k:<6}{row[0]:>8.4f}{row[1]:>8.4f}{row[2]:>8.2f}{far}")
+        lines.append(f"{sum(modes['covered'])} of {len(modes['covered'])} modes covered")
+    calls = f"{report['calls']:,} evaluation{'s' * (report['calls'] != 1)} of the network a point"
+    lines += ["", f"sampling: {calls}, {report['seconds']:.3g} s for {report['n']:,} points"]
     if "score" in report:
         lines += ["", f"{'t':>6}{'std':>8}{'score error':>13}   relative, weighted by the exact density"]
         lines += [f"{row['t']:>6}{row['std']:>8.3f}{row['relative_error']:>13.4f}" for row in report["score"]]

@@ -119,6 +119,23 @@ def test_a_model_without_a_denoiser_has_no_score_and_no_control():
         evaluate(truth, params, law, Stream(1), n=100, control=True)
 
 
+def test_modes_are_covered_where_points_lie_at_them_not_only_nearest():
+    weights, means = [0.2] * 5, RING.means[:5]
+    law = distributions.GaussianMixture(means, 1 / 400, weights)
+    means = law.modes[0]
+
+    def covered(learned):
+        report = evaluate(OneLevel(law, 0.05, learned), None, law, Stream(1), n=2000, control=False)
+        return report["modes"]["covered"], "\n".join(report_lines(report))
+
+    assert covered(law.diffused(1.0, 0.05))[0] == [True] * 5
+    lost = distributions.GaussianMixture(means, 1 / 400, [0.42, 0.42, 0.1, 0.03, 0.03])
+    flags, text = covered(lost.diffused(1.0, 0.05))
+    assert flags == [True, True, True, False, False] and "3 of 5 modes covered" in text
+    between = distributions.GaussianMixture(0.7 * means, 1 / 400, weights)  # nearest to each, at none
+    assert covered(between)[0] == [False] * 5
+
+
 def test_wrong_weights_of_modes_are_shown():
     law = distributions.named("two_gaussians").standardised()[0]
     even = distributions.GaussianMixture(law.means, 1 / 17, [0.5, 0.5])
@@ -193,7 +210,11 @@ def test_a_control_of_many_terms_is_left_out_and_said_to_be(monkeypatch):
 
 def test_same_seed_same_report():
     reports = [evaluate(Model(RING), None, RING, Stream(5), n=200, control=False) for _ in range(2)]
-    assert reports[0] == reports[1]
+    assert [report.pop("seconds") > 0 for report in reports] == [True, True]
+    assert reports[0] == reports[1] and reports[0]["calls"] == 200
+    assert "sampling: 200 evaluations of the network a point" in "\n".join(
+        report_lines({**reports[0], "seconds": 1.0})
+    )
 
 
 @pytest.mark.parametrize("T", [1, 2, 3, 20, 1000, 4000])
