@@ -10,11 +10,15 @@ from dataclasses import dataclass
 __all__ = [
     "BAO_2022",
     "BISHOP_2006",
+    "BURDA_2016",
     "CS167",
+    "DINH_2017",
+    "DURKAN_2019",
     "EFRON_2011",
     "FIELD",
     "GARDINER_2009",
     "GOODFELLOW_2014",
+    "GREGORY_1982",
     "GUTMANN_2010",
     "GUTMANN_2012",
     "HANG_2023",
@@ -22,11 +26,14 @@ __all__ = [
     "HUTCHINSON_1989",
     "ISACHENKO",
     "KIM",
+    "KINGMA_2014",
     "KINGMA_2021",
     "LEIMKUHLER_2013",
     "LIN_1991",
     "LUO_2022",
     "NICHOL_2021",
+    "PAPAMAKARIOS_2021",
+    "REZENDE_2015",
     "ROBERTS_1996",
     "SALIMANS_2022",
     "SJTU",
@@ -38,6 +45,7 @@ __all__ = [
     "SONG_KINGMA_2021",
     "SONG_NOTES",
     "SOURCES",
+    "TIPPING_1999",
     "VALIANT_1979",
     "VINCENT_2011",
     "Citation",
@@ -242,6 +250,42 @@ VALIANT_1979 = _source(
     "Valiant 1979",
     "The Complexity of Enumeration and Reliability Problems",
     "SIAM Journal on Computing 8 (3)",
+)
+REZENDE_2015 = _source(
+    "REZENDE_2015",
+    "Rezende & Mohamed 2015",
+    "Variational Inference with Normalizing Flows",
+    "ICML 2015, arXiv:1505.05770",
+)
+DINH_2017 = _source(
+    "DINH_2017", "Dinh et al. 2017", "Density Estimation Using Real NVP", "ICLR 2017, arXiv:1605.08803"
+)
+DURKAN_2019 = _source(
+    "DURKAN_2019", "Durkan et al. 2019", "Neural Spline Flows", "NeurIPS 2019, arXiv:1906.04032"
+)
+GREGORY_1982 = _source(
+    "GREGORY_1982",
+    "Gregory & Delbourgo 1982",
+    "Piecewise Rational Quadratic Interpolation to Monotonic Data",
+    "IMA Journal of Numerical Analysis 2 (2)",
+)
+PAPAMAKARIOS_2021 = _source(
+    "PAPAMAKARIOS_2021",
+    "Papamakarios et al. 2021",
+    "Normalizing Flows for Probabilistic Modeling and Inference",
+    "Journal of Machine Learning Research 22, arXiv:1912.02762",
+)
+KINGMA_2014 = _source(
+    "KINGMA_2014", "Kingma & Welling 2014", "Auto-Encoding Variational Bayes", "ICLR 2014, arXiv:1312.6114"
+)
+BURDA_2016 = _source(
+    "BURDA_2016", "Burda et al. 2016", "Importance Weighted Autoencoders", "ICLR 2016, arXiv:1509.00519"
+)
+TIPPING_1999 = _source(
+    "TIPPING_1999",
+    "Tipping & Bishop 1999",
+    "Probabilistic Principal Component Analysis",
+    "Journal of the Royal Statistical Society B 61 (3)",
 )
 BISHOP_2006 = _source("BISHOP_2006", "Bishop 2006", "Pattern Recognition and Machine Learning", "Springer")
 FIELD = _source(
