@@ -5,6 +5,9 @@ __all__ = ["TOPICS"]
 # The topics in the order in which one builds on the other, by the letters of their IDs.
 TOPICS = {
     "GAU": "Gaussian identities and divergences",
+    "ELBO": "The evidence lower bound of a latent variable",
+    "HVAE": "Hierarchies of latent variables",
+    "FLOW": "Determinants, the change of variables, normalizing flows",
     "FWD": "The forward process of diffusion",
     "POST": "The posterior of a reverse step",
     "DELBO": "The evidence lower bound of diffusion",
@@ -19,4 +22,5 @@ TOPICS = {
     "LAN": "Langevin dynamics",
     "NCSN": "Scores at many noise levels, annealed Langevin dynamics",
     "DDPM": "DDPM: training, sampling, variances",
+    "TAX": "What the families of models have and lack",
 }
