@@ -8,7 +8,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 __all__ = [
+    "ARJOVSKY_2017",
+    "ARJOVSKY_2017_WGAN",
     "BAO_2022",
+    "BENGIO_2000",
     "BISHOP_2006",
     "BURDA_2016",
     "CS167",
@@ -17,8 +20,10 @@ __all__ = [
     "EFRON_2011",
     "FIELD",
     "GARDINER_2009",
+    "GERMAIN_2015",
     "GOODFELLOW_2014",
     "GREGORY_1982",
+    "GULRAJANI_2017",
     "GUTMANN_2010",
     "GUTMANN_2012",
     "HANG_2023",
@@ -31,7 +36,9 @@ __all__ = [
     "LEIMKUHLER_2013",
     "LIN_1991",
     "LUO_2022",
+    "MESCHEDER_2018",
     "NICHOL_2021",
+    "OORD_2016",
     "PAPAMAKARIOS_2021",
     "REZENDE_2015",
     "ROBERTS_1996",
@@ -239,6 +246,27 @@ GUTMANN_2012 = _source(
 GOODFELLOW_2014 = _source(
     "GOODFELLOW_2014", "Goodfellow et al. 2014", "Generative Adversarial Nets", "NeurIPS 2014, arXiv:1406.2661"
 )
+ARJOVSKY_2017 = _source(
+    "ARJOVSKY_2017",
+    "Arjovsky & Bottou 2017",
+    "Towards Principled Methods for Training Generative Adversarial Networks",
+    "ICLR 2017, arXiv:1701.04862",
+)
+ARJOVSKY_2017_WGAN = _source(
+    "ARJOVSKY_2017_WGAN", "Arjovsky et al. 2017", "Wasserstein GAN", "ICML 2017, arXiv:1701.07875"
+)
+GULRAJANI_2017 = _source(
+    "GULRAJANI_2017",
+    "Gulrajani et al. 2017",
+    "Improved Training of Wasserstein GANs",
+    "NeurIPS 2017, arXiv:1704.00028",
+)
+MESCHEDER_2018 = _source(
+    "MESCHEDER_2018",
+    "Mescheder et al. 2018",
+    "Which Training Methods for GANs do actually Converge?",
+    "ICML 2018, arXiv:1801.04406",
+)
 LIN_1991 = _source(
     "LIN_1991",
     "Lin 1991",
@@ -286,6 +314,21 @@ TIPPING_1999 = _source(
     "Tipping & Bishop 1999",
     "Probabilistic Principal Component Analysis",
     "Journal of the Royal Statistical Society B 61 (3)",
+)
+BENGIO_2000 = _source(
+    "BENGIO_2000",
+    "Bengio & Bengio 2000",
+    "Modeling High-Dimensional Discrete Data with Multi-Layer Neural Networks",
+    "NeurIPS 1999, in Advances 12, 2000",
+)
+OORD_2016 = _source(
+    "OORD_2016", "van den Oord et al. 2016", "Pixel Recurrent Neural Networks", "ICML 2016, arXiv:1601.06759"
+)
+GERMAIN_2015 = _source(
+    "GERMAIN_2015",
+    "Germain et al. 2015",
+    "MADE: Masked Autoencoder for Distribution Estimation",
+    "ICML 2015, arXiv:1502.03509",
 )
 BISHOP_2006 = _source("BISHOP_2006", "Bishop 2006", "Pattern Recognition and Machine Learning", "Springer")
 FIELD = _source(

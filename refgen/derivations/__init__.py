@@ -16,6 +16,7 @@ TOPICS = {
     "TWE": "Tweedie's formula",
     "EBM": "Energies, the normalising constant and the score",
     "NCE": "Noise-contrastive estimation",
+    "GAN": "Generative adversarial networks",
     "SM": "Score matching: explicit and implicit",
     "SSM": "Sliced score matching and Hutchinson's trace",
     "DSM": "Denoising score matching",

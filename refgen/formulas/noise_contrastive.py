@@ -12,7 +12,7 @@ import autograd.numpy as np
 from refgen.formulas.elementary import Array, log, log1p, require_last_axis
 from refgen.formulas.probability import kl_discrete
 
-__all__ = ["js_divergence", "least_loss", "log_odds", "loss"]
+__all__ = ["js_divergence", "least_loss", "log_odds", "loss", "softplus"]
 
 
 def log_odds(log_model: Array, log_noise: Array, ratio: float = 1.0) -> Array:
@@ -38,7 +38,7 @@ def loss(odds_data: Array, odds_noise: Array, ratio: float = 1.0) -> Array:
     not, its only minimum over all functions G is log p - log q - log nu: the model is then normalised.
     Source: Gutmann & Hyvarinen 2010, theorem 1; 2012, section 2.
     """
-    return np.mean(_softplus(-odds_data), axis=-1) + ratio * np.mean(_softplus(odds_noise), axis=-1)
+    return np.mean(softplus(-odds_data), axis=-1) + ratio * np.mean(softplus(odds_noise), axis=-1)
 
 
 def js_divergence(p: Array, q: Array, ratio: float = 1.0) -> Array:
@@ -67,6 +67,6 @@ def least_loss(divergence: Array, ratio: float = 1.0) -> Array:
     return (1 + ratio) * (log1p(ratio) - divergence) - ratio * log(ratio)
 
 
-def _softplus(a: Array) -> Array:
-    """log(1 + exp(a)) without overflow, its slope right at 0 too."""
+def softplus(a: Array) -> Array:
+    """log(1 + exp(a)), (...), without overflow, its slope right at 0 too."""
     return np.logaddexp(0.0, a)
