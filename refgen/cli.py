@@ -90,7 +90,7 @@ def main() -> None:
 
 
 def _register() -> None:
-    from refgen.commands import cards, demo, doctor, listings, pictures, reproduce, runs, sampling
+    from refgen.commands import cards, compare, demo, doctor, listings, pictures, reproduce, runs, sampling
 
     for command in (
         cards.verify,
@@ -99,6 +99,7 @@ def _register() -> None:
         runs.train,
         sampling.sample,
         runs.evaluate,
+        compare.compare,
         pictures.plot,
         pictures.animate,
         reproduce.reproduce,

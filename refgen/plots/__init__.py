@@ -2,6 +2,7 @@
 
 from refgen.plots.runs import (
     cloud,
+    comparison,
     data_sets,
     forward_process,
     log_densities,
@@ -42,6 +43,7 @@ __all__ = [
     "arrows",
     "chart",
     "cloud",
+    "comparison",
     "data_sets",
     "density",
     "forward_process",

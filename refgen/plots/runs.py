@@ -37,6 +37,7 @@ from refgen.schedules import Schedule
 
 __all__ = [
     "cloud",
+    "comparison",
     "data_sets",
     "forward_process",
     "log_densities",
@@ -133,6 +134,21 @@ def data_sets(points: Mapping[str, np.ndarray]) -> Figure:
     for ax, (name, x) in zip(axes.flat, points.items(), strict=False):
         frame(ax, limit_of(x), name)
         scatter(ax, x, DATA)
+    return figure
+
+
+def comparison(exact: Mapping[str, np.ndarray], learned: Mapping[str, np.ndarray]) -> Figure:
+    """Exact points, then those of several models, by titles of one or two lines, with the same limits."""
+    colours = [*[EXACT] * len(exact), *[LEARNED] * len(learned)]
+    titles, points = [*exact, *learned], [*exact.values(), *learned.values()]
+    columns = 3 if len(points) in (3, 5, 6) else min(len(points), 4)
+    figure, axes = panels(-(-len(points) // columns), columns, width=min(9.0, 3.2 * columns), top=0.48)
+    limit = max(map(limit_of, exact.values()))
+    for ax in axes.flat[len(points) :]:
+        ax.set_axis_off()
+    for ax, title, x, colour in zip(axes.flat, titles, points, colours, strict=False):
+        frame(ax, limit, title)
+        scatter(ax, x, colour)
     return figure
 
 
