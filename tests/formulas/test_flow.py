@@ -1,5 +1,6 @@
 """Formulas of flows: 50 digits at the edges, both directions, precision, shapes, any dimension."""
 
+import autograd.numpy as anp
 import mpmath as mp
 import numpy as np
 import pytest
@@ -37,6 +38,7 @@ def test_the_log_det_of_a_map_that_shrinks_is_negative_and_its_density_grows():
     found = flow.pushed(z, [lambda z: -0.5 * z], normal)[1]
     assert np.exp(found[0]) == pytest.approx(4 / (2 * np.pi))
     assert np.exp(flow.log_prob(z, lambda x: -2 * x, normal)[0]) == pytest.approx(4 / (2 * np.pi))
+    assert np.exp(flow.log_prob_on_line(0.0, -2.0)) == pytest.approx(2.0)  # twice as dense, half as wide
     assert flow.coupling_log_det(np.log(np.array([0.5, 0.5])), np.ones(2)) == pytest.approx(np.log(0.25))
 
 
@@ -83,6 +85,17 @@ def test_planar_log_det_against_fifty_digits():
         assert abs(found - float(exact)) <= 20 * EPS * (1 + abs(u * w)) / float(slope)
 
 
+def test_rows_of_a_jacobian_are_outputs():
+    x = np.array([[1.0, 2.0], [3.0, -1.0]])
+    found = flow.jacobian(lambda x: anp.stack([x[..., 0] * x[..., 1], 5 * x[..., 0], x[..., 1]], axis=-1), x)
+    assert found.tolist() == [[[2, 1], [5, 0], [0, 1]], [[-1, 3], [5, 0], [0, 1]]]
+
+    def sheared(z):
+        return anp.stack([z[..., 0], 2 * z[..., 1] + z[..., 0] ** 2], axis=-1)
+
+    np.testing.assert_allclose(flow.inverse_jacobian(sheared, x[0]), [[1, 0], [-1, 0.5]], atol=1e-15)
+
+
 def test_gradients_of_all_that_is_trained():
     z, u, w, changed = RNG.normal(size=(2, 3)), RNG.normal(size=3), RNG.normal(size=3), np.array([1.0, 0, 1])
     check_grads(flow.planar, order=2)(z, u, w, 0.3)
@@ -104,6 +117,7 @@ def test_autoregressive_and_loss_in_any_dimension():
 def test_the_fit_is_likelier_than_its_neighbours():
     x = RNG.normal(size=(50, 3)) @ RNG.normal(size=(3, 3)) + 2
     shift, root = flow.affine_fit(x)
+    np.testing.assert_allclose(root @ root.T, np.cov(x.T, bias=True), rtol=1e-12)
     best = np.mean(gaussian.log_prob(x, shift, root @ root.T))
     for _ in range(20):
         other = root @ (np.eye(3) + 0.05 * np.tril(RNG.normal(size=(3, 3))))
@@ -114,7 +128,7 @@ def test_float32_stays():
     x = RNG.normal(size=(5, 2)).astype(np.float32)
     ones = np.ones(2, np.float32)
     results = [
-        flow.jacobian(np.tanh, x),
+        flow.jacobian(anp.tanh, x),
         flow.inverse_jacobian(lambda z: 2 * z, x),
         flow.log_prob_on_line(x, x),
         flow.log_prob(x, lambda z: 2 * z, normal),
