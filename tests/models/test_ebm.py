@@ -7,7 +7,7 @@ from autograd import grad
 from refgen import training
 from refgen.backend import Stream
 from refgen.denoisers import ExactDenoiser, OneLevelDenoiser, counted
-from refgen.distributions import named
+from refgen.distributions import GaussianMixture, named
 from refgen.formulas.gaussian import log_prob_isotropic
 from refgen.formulas.noise_contrastive import least_loss
 from refgen.metrics import directions, mode_weights, sampling_floor, score_error, sliced_wasserstein
@@ -15,7 +15,7 @@ from refgen.models.ebm import EBM, OBJECTIVES
 
 SMALL = EBM(std=0.1, hidden=32, layers=2)
 LAW = named("two_gaussians").standardised()[0]
-AXIS = np.linspace(-9, 9, 301)
+AXIS = np.linspace(-9, 9, 201)
 GRID = np.stack(np.meshgrid(AXIS, AXIS, indexing="ij"), axis=-1).reshape(-1, 2)
 
 
@@ -67,7 +67,7 @@ def test_steps_and_jumps_leave_the_models_law_as_it_is():
     params = some_params(model)
     mass = masses(model, params)
     mass /= mass.sum()
-    x = GRID[np.searchsorted(np.cumsum(mass), Stream(2).uniform(20_000))].astype(np.float32)
+    x = GRID[np.searchsorted(np.cumsum(mass), Stream(2).uniform(10_000))].astype(np.float32)
     moments = mass @ np.stack([GRID[:, 0], GRID[:, 1] ** 2, GRID[:, 0] ** 4], axis=1)
     for move in (model.moved, model.jumped):
         y = move(params, x, Stream(3)).astype(float)
@@ -119,13 +119,24 @@ def test_chains_go_on_after_a_resume_to_the_same_bits(stop):
     assert not np.array_equal(whole["extra.chains"], part.extra["chains"])
 
 
-def trained(objective, steps=800, **options):
-    small = dict(objective=objective, std=0.1, hidden=32, layers=2, stages=25, per_stage=3)
-    model = EBM(**small | options)
-    state = training.start(model, Stream(0), 5e-3)
-    for _ in training.fit(model, LAW, state, steps, batch=256, ema=0.99):
+def trained(objective, steps, batch, law=LAW, start=None, **options):
+    model = EBM(objective=objective, std=0.1, hidden=32, layers=2, stages=25, per_stage=3, **options)
+    state = training.start(model, Stream(0), 1e-2)
+    if start is not None:
+        state.params[:] = state.ema[:] = start[: len(state.params)]
+    for _ in training.fit(model, law, state, steps, batch=batch, ema=0.99):
         pass
     return model, state.ema
+
+
+@pytest.fixture(scope="module")
+def mistaken():
+    """Parameters, of nce, with a rough score and the weights of the two modes the wrong way round."""
+    law = GaussianMixture(LAW.means, LAW.covs, [0.2, 0.8])
+    model, params = trained("nce", 200, 128, law=law)
+    assert left_weight(model, params) < 0.3
+    assert score_error(model.denoiser(params), LAW, 1.0, model.std, Stream(6), 4000) > 0.28
+    return params
 
 
 def gap(model, params, law, n=4000):
@@ -138,41 +149,42 @@ def gap(model, params, law, n=4000):
 def left_weight(model, params):
     means, _ = LAW.modes
     nearest = np.argmin(np.sum((GRID[:, None] - means) ** 2, axis=-1), axis=1)
-    mass = masses(model, params)
+    energy = model.energy(params, GRID.astype(np.float32)).astype(float)
+    mass = np.exp(energy.min() - energy)  # the constant, over a finer grid, takes longer
     return float(mass[nearest == 0].sum() / mass.sum())
 
 
 @pytest.mark.parametrize(("objective", "score", "nats"), [("pcd", 0.3, 0.05), ("nce", 0.2, 0.02)])
-def test_who_compares_regions_finds_the_weights_of_modes_that_are_apart(objective, score, nats):
-    model, params = trained(objective)
+def test_who_compares_regions_finds_the_weights_of_modes_that_are_apart(mistaken, objective, score, nats):
+    model, params = trained(objective, 400, 256, start=mistaken)
     assert score_error(model.denoiser(params), LAW, 1.0, model.std, Stream(6), 4000) < score
     assert -0.01 < gap(model, params, LAW) < nats
     assert left_weight(model, params) == pytest.approx(0.8, abs=0.03)
-    points = model.sample(params, 2000, Stream(7))
+    points = model.sample(params, 1000, Stream(7))
     assert mode_weights(points, *LAW.modes).fractions[0] == pytest.approx(0.8, abs=0.05)
     if objective == "nce":
         assert abs(model.learned_log_z(params) - model.log_z(params)[0]) < 0.1
 
 
 @pytest.mark.parametrize(
-    ("objective", "score"), [("cd", 0.3), ("implicit", 0.15), ("sliced", 0.15), ("denoising", 0.25)]
+    ("objective", "score"), [("cd", 0.23), ("implicit", 0.15), ("sliced", 0.15), ("denoising", 0.22)]
 )
-def test_who_sees_the_score_alone_does_not(objective, score):
-    model, params = trained(objective)
+def test_who_sees_the_score_alone_does_not(mistaken, objective, score):
+    model, params = trained(objective, 200, 128, start=mistaken)
     assert score_error(model.denoiser(params), LAW, 1.0, model.std, Stream(6), 4000) < score
-    assert abs(left_weight(model, params) - 0.8) > 0.3
+    assert left_weight(model, params) < 0.5
     assert gap(model, params, LAW) > 0.3
 
 
 def test_the_energy_of_data_is_below_that_of_noise_and_the_loss_ends_at_its_least():
-    model, params = trained("nce", 400, noise_ratio=1)
+    model, params = trained("nce", 400, 256, noise_ratio=1)
     data, noise = LAW.sample(Stream(8), 4000), model.base_std * Stream(9).normal(4000, 2)
     assert np.mean(model.energy(params, data)) < np.mean(model.energy(params, noise)) - 1
     broad = np.exp(log_prob_isotropic(GRID, 0 * GRID, model.base_std**2)) * (AXIS[1] - AXIS[0]) ** 2
     exact = np.exp(LAW.diffused(1.0, model.std).log_prob(GRID)) * (AXIS[1] - AXIS[0]) ** 2
     mixed = (exact + broad) / 2
     halves = [p[p > 1e-300] @ np.log(p[p > 1e-300] / mixed[p > 1e-300]) / 2 for p in (exact, broad)]
-    loss = np.mean([model.loss(params, LAW.sample(Stream(k), 4000), Stream(k + 50)) for k in range(4)])
+    loss = np.mean([model.loss(params, LAW.sample(Stream(k), 4000), Stream(k + 50)) for k in range(2)])
     assert loss == pytest.approx(least_loss(sum(halves)), abs=0.02)
 
 
