@@ -6,6 +6,7 @@ worth, what it costs to train and to sample. What the columns mean: docs/compare
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -27,12 +28,12 @@ COLUMNS: list[tuple[str, str, int, Callable[[float], str]]] = [
     ("gap", "NLL - entropy", 18, lambda x: _short(x, 3)),
     ("nll", "NLL, nats", 18, lambda x: _short(x, 3)),
     ("modes", "modes", 8, lambda x: f"{x:.3g}"),
-    ("params", "params", 9, lambda x: f"{x:,.0f}"),
+    ("params", "params", 10, lambda x: f"{x:,.0f}"),
     ("train_seconds", "train s", 12, lambda x: _short(x, 1)),
     ("sample_seconds", "sample s", 12, lambda x: _short(x, 2)),
     ("nfe", "NFE", 7, lambda x: f"{x:,.0f}"),
 ]
-NAME = 17
+NAME, WIDTH = 17, 100
 
 
 def _short(value: float, digits: int) -> str:
@@ -76,7 +77,7 @@ def summary(model: str, kind: str | None, noise: float, runs: Sequence[Mapping[s
 
 
 def table_lines(comparison: Mapping[str, Any]) -> list[str]:
-    """A comparison as a table of at most 100 columns, a second line a model for the range over its seeds."""
+    """A comparison as a table at most 100 wide, with a second line a model for the range over its seeds."""
     models, seeds, n = comparison["models"], comparison["seeds"], comparison["n"]
     shown = [column for column in COLUMNS if _has(column[0], models)]
     range_said = "; mean, and below it the range" if seeds > 1 else ""
@@ -98,7 +99,9 @@ def table_lines(comparison: Mapping[str, Any]) -> list[str]:
         )
     lines.append(f"sample s: for {n:,} points; NFE: evaluations of the network for a point")
     failed = [(row["model"], run) for row in models for run in row["runs"] if run["status"] == "failed"]
-    lines += [f"failed: {model}, seed {run['seed']}: {run['error']}"[:100] for model, run in failed]
+    for model, run in failed:
+        said = f"failed: {model}, seed {run['seed']}: {run['error']}"
+        lines += textwrap.wrap(said, WIDTH, subsequent_indent="  ", break_on_hyphens=False)
     return lines
 
 
