@@ -5,12 +5,20 @@ import pytest
 from refgen import distributions, runs
 from refgen.experiments import gallery
 from refgen.models import named
+from refgen.plots import style
 from tests import direct
 
 
-def a_run(folder, law, T=30, model=None):
+@pytest.fixture(autouse=True)
+def small_pictures(monkeypatch):
+    monkeypatch.setattr(gallery, "FRAMES", 4)
+    monkeypatch.setattr(gallery, "POINTS", 500)
+    monkeypatch.setattr(style, "_DPI", 40)
+
+
+def a_run(folder, law, T=12, model=None):
     model = model or named("ddpm", dim=law.dim, T=T, hidden=16)
-    for _ in runs.train(folder, model, law, steps=120, batch=32):
+    for _ in runs.train(folder, model, law, steps=20, batch=32):
         pass
     return runs.load(folder)
 
@@ -48,7 +56,7 @@ def test_one_step_has_pictures_too(tmp_path):
     ("model", "more", "word"),
     [
         (named("score_net", hidden=16, chain=40, objective="denoising"), [], "steps"),
-        (named("ebm", hidden=16, stages=12, objective="denoising"), ["energy"], "stages"),
+        (named("ebm", hidden=16, stages=6, objective="denoising"), ["energy"], "stages"),
     ],
 )
 def test_a_model_of_one_level_has_pictures_of_the_noisy_law(tmp_path, monkeypatch, model, more, word):
@@ -56,7 +64,6 @@ def test_a_model_of_one_level_has_pictures_of_the_noisy_law(tmp_path, monkeypatc
     run = a_run(tmp_path / "run", law, model=model)
     names = gallery.names_of(model)
     assert names == ["overview", "score", "samples", "reverse", *more, "loss"]
-    monkeypatch.setattr(gallery, "FRAMES", 5)
     given, reverse_process = [], gallery.plots.reverse_process
 
     def seen(*options):
