@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import multiprocessing
 import signal
 import sys
@@ -20,7 +21,7 @@ from refgen.cards.batches import on_batches
 from refgen.cards.card import CARDS, Card, Wrong
 from refgen.cards.judge import Verdict, plain
 from refgen.cards.load import find_card, load_cards, load_function, name_of
-from refgen.cards.search import counterexample, worst_case
+from refgen.cards.search import counterexample, simplest_first, worst_case
 from refgen.cards.setting import HOST, Setting
 
 __all__ = ["CheckError", "check", "reject", "summary", "verify", "verify_all", "z_limit"]
@@ -78,7 +79,7 @@ def verify(
     tested = setting.inject(card, on_batches(formula, library) if formula else library)
     original, card = card, setting.adjust(card)
     report["tolerance"] = card.tolerance
-    verdict, inputs = worst_case(card, tested, examples=examples, random_seed=random_seed)
+    verdict, inputs, drawn = worst_case(card, tested, examples=examples, random_seed=random_seed)
     report["worst_error"] = _finite(verdict.error)
     if formula is not None:
         report["formula"] = name_of(formula)
@@ -91,10 +92,9 @@ def verify(
             verdict = replace(verdict, note=f"{digits}: it loses accuracy here, or is wrong by a little")
         report["failure"] = _shown(verdict, inputs)
     elif formula is None:
-        report["rejects"] = [
-            reject(original, wrong, setting=setting, shrinks=shrinks, random_seed=random_seed)
-            for wrong in card.wrong
-        ]
+        options: dict[str, Any] = dict(setting=setting, shrinks=shrinks, random_seed=random_seed)
+        options["drawn"] = simplest_first(drawn)
+        report["rejects"] = [reject(original, wrong, **options) for wrong in card.wrong]
         if not all(r["rejected"] for r in report["rejects"]):
             report["status"] = "fail"
     report["seconds"] = round(time.perf_counter() - start, 4)
@@ -105,13 +105,19 @@ def reject(
     card: Card,
     wrong: Wrong,
     *,
+    drawn: Sequence[dict[str, Any]] = (),
     setting: Setting = HOST,
     shrinks: int | None = None,
     random_seed: int = 0,
 ) -> dict[str, Any]:
-    """Try one wrong form of a card: was it rejected, by how much, and on which smallest inputs."""
+    """Try one wrong form of a card: was it rejected, by how much, and on which smallest inputs.
+
+    drawn: inputs to take it from where they have one; without them the smallest of all is searched.
+    """
     tested, card = setting.inject(card, wrong.formula), setting.adjust(card)
-    shown = counterexample(card, tested, card.reject_at, shrinks=shrinks, random_seed=random_seed)
+    shown = counterexample(
+        card, tested, card.reject_at, drawn=drawn, shrinks=shrinks, random_seed=random_seed
+    )
     report: dict[str, Any] = {"id": wrong.id, "kind": wrong.kind, "rejected": False, "error": None}
     report["counterexample"] = None
     if shown is None:
@@ -221,6 +227,7 @@ def _begin(files: Sequence[str]) -> None:
     """What a worker does first. Ctrl-C is for the process that started it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     load_cards(files)
+    gc.freeze()  # what is loaded stays: the collector need not walk through SciPy again and again
 
 
 def summary(reports: Iterable[dict[str, Any]], seconds: float, device: str = "cpu") -> dict[str, Any]:

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from random import Random
 from typing import Any
 
 import numpy as np
 from hypothesis import HealthCheck, Phase, find, given, seed, settings, target
+from hypothesis import core as hypothesis_core
 from hypothesis import strategies as st
 from hypothesis.errors import NoSuchExample
 from hypothesis.internal.conjecture import providers
 
 from refgen.cards.card import Card
-from refgen.cards.judge import Verdict, judge
+from refgen.cards.judge import Verdict, judge, plain
 
-__all__ = ["counterexample", "worst_case"]
+__all__ = ["counterexample", "simplest_first", "worst_case"]
 
 _QUIET: dict[str, Any] = {
     "database": None,
@@ -49,13 +50,32 @@ _PRIVATE: dict[str, Any] = {
 }
 
 
+@contextlib.contextmanager
+def _seeded_once() -> Iterator[None]:
+    """Hypothesis seeds the global generators (random, np.random) before each example and restores them after,
+    which is a seventh of all the time. Where no failure is replayed, once around all examples is enough."""
+    seeded = getattr(hypothesis_core, "deterministic_PRNG", None)  # not its public interface either
+    if seeded is None:
+        yield
+        return
+    with seeded():
+        hypothesis_core.deterministic_PRNG = contextlib.nullcontext  # type: ignore[assignment]
+        try:
+            yield
+        finally:
+            hypothesis_core.deterministic_PRNG = seeded
+
+
 def worst_case(
     card: Card, formula: Callable[..., Any], *, examples: int | None = None, random_seed: int = 0
-) -> tuple[Verdict, dict[str, Any]]:
-    """The largest error over the drawn inputs, towards which the search is steered, and where it was."""
+) -> tuple[Verdict, dict[str, Any], list[dict[str, Any]]]:
+    """The largest error over the drawn inputs, towards which the search is steered, where it was, and all
+    the inputs."""
     worst: list[tuple[Verdict, dict[str, Any]]] = []
+    drawn: list[dict[str, Any]] = []
 
     def examine(inputs: dict[str, Any]) -> float:
+        drawn.append(inputs)
         verdict = judge(card, formula, inputs)
         if not worst or verdict.error > worst[0][0].error or (verdict.fault and not worst[0][0].fault):
             worst[:] = [(verdict, inputs)]
@@ -64,7 +84,7 @@ def worst_case(
     if not card.given:
         for case in card.cases:
             examine(case)
-        return worst[0]
+        return *worst[0], drawn
 
     @seed(random_seed)
     @settings(max_examples=examples or card.examples, phases=(Phase.generate, Phase.target), **_QUIET)
@@ -74,9 +94,14 @@ def worst_case(
         if np.isfinite(error):
             target(error)
 
-    with _nothing_from_outside():
+    with _nothing_from_outside(), _seeded_once():
         steered()
-    return worst[0]
+    return *worst[0], drawn
+
+
+def simplest_first(drawn: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Inputs in the order of how much there is to write of them; of equal ones, the first drawn first."""
+    return sorted(drawn, key=lambda inputs: len(str(plain(inputs))))
 
 
 class _Enough(KeyboardInterrupt):
@@ -88,6 +113,7 @@ def counterexample(
     formula: Callable[..., Any],
     threshold: float,
     *,
+    drawn: Iterable[dict[str, Any]] = (),
     examples: int = 400,
     shrinks: int | None = None,
     random_seed: int = 0,
@@ -96,11 +122,19 @@ def counterexample(
 
     The rungs of the card (dimension 1, 2, ...) are searched one after the other, so the first hit is on
     the lowest. A finite error is preferred to one where the values cannot be compared: it has two numbers.
-    examples: for each rung. shrinks: how many inputs may be tried after the first hit; None for no limit.
+    drawn: inputs that are tried before; the first with a finite error above the threshold is taken as it is,
+    and nothing is searched. examples: for each rung. shrinks: how many inputs may be tried after the first
+    hit; None for no limit.
     """
+    other = None
+    for inputs in drawn if card.given else card.cases:
+        verdict = judge(card, formula, inputs)
+        if verdict.error > threshold and np.isfinite(verdict.error):
+            return verdict, inputs
+        if verdict.error > threshold and other is None:
+            other = verdict, inputs
     if not card.given:
-        hits = [(v, c) for c in card.cases if (v := judge(card, formula, c)).error > threshold]
-        return min(hits, key=lambda hit: not np.isfinite(hit[0].error), default=None)
+        return other
     for finite in (True, False):
         for rung in card.given:
             found = _smallest(card, rung, formula, threshold, examples, shrinks, random_seed, finite)

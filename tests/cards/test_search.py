@@ -1,6 +1,7 @@
 """The search finds the worst error and the smallest counterexample, and writes nothing."""
 
 import os
+import random
 import subprocess
 import sys
 from pathlib import Path
@@ -9,8 +10,9 @@ import numpy as np
 import pytest
 
 import refgen
-from refgen.cards import CARDS, counterexample, plain, reject, verify, z_limit
+from refgen.cards import CARDS, counterexample, plain, reject, verify, worst_case, z_limit
 from refgen.cards.load import find_misprints, load_cards, search_cards
+from refgen.cards.search import simplest_first
 
 load_cards()
 
@@ -30,6 +32,45 @@ def test_same_seed_same_report():
     for report in reports:
         report.pop("seconds")
     assert reports[0] == reports[1]
+
+
+def test_the_shortest_to_write_of_the_drawn_inputs_is_taken_and_nothing_is_searched():
+    card = CARDS["POST-5/mean"]
+    _, _, drawn = worst_case(card, card.formula)
+    tried = []
+
+    def wrong(x_t, x_0, alpha_t, alpha_bar_s):
+        tried.append(dict(x_t=x_t, x_0=x_0, alpha_t=alpha_t, alpha_bar_s=alpha_bar_s))
+        return 0 * x_t
+
+    verdict, inputs = counterexample(card, wrong, card.reject_at, drawn=simplest_first(drawn))
+    assert verdict.error > card.reject_at and any(inputs is one for one in drawn)
+    assert [len(str(plain(one))) for one in tried] == sorted(len(str(plain(one))) for one in tried)
+    assert plain(tried[-1]) == plain(inputs) and len(tried) < 10
+
+
+def test_where_no_drawn_input_refutes_a_form_it_is_searched():
+    card = CARDS["POST-5/mean"]
+    harmless = dict(x_t=np.zeros(1), x_0=np.zeros(1), alpha_t=0.5, alpha_bar_s=0.5)  # the mean is 0 too
+    found = counterexample(card, lambda x_t, *rest: 0 * x_t, card.reject_at, drawn=[harmless])
+    assert found is not None and found[0].error > card.reject_at
+
+
+def test_a_drawn_input_without_two_numbers_is_not_taken():
+    card = CARDS["POST-5/mean"]
+    two = [dict(x_t=np.full(1, x), x_0=np.ones(1), alpha_t=0.5, alpha_bar_s=0.5) for x in (0.0, 1.0)]
+    found = counterexample(card, lambda x_t, *rest: 2 / x_t, card.reject_at, drawn=two)
+    assert found is not None and found[1] is two[1]
+
+
+def test_a_formula_that_draws_global_noise_gives_one_report_and_leaves_the_generators_alone():
+    def noisy(x_t, x_0, alpha_t, alpha_bar_s):
+        return x_t + np.random.rand() + random.random()  # noqa: NPY002
+
+    states = random.getstate(), np.random.get_state()[1].tolist()  # noqa: NPY002
+    errors = [worst_case(CARDS["POST-5/mean"], noisy, examples=20)[0].error for _ in range(2)]
+    assert errors[0] == errors[1]
+    assert states == (random.getstate(), np.random.get_state()[1].tolist())  # noqa: NPY002
 
 
 def test_misprint_err_3_has_two_states_and_two_steps():
