@@ -118,9 +118,9 @@ LEVELS = rungs(with_levels, (1, 1), (1, 1, 1), (2, 1), (1, 2, 1))
     evidence="algebra",
     how="one Gaussian of all levels together, its covariance by recursion from z_T down",
     given=LEVELS,
-    tolerance=1e-10,
+    tolerance=1e-11,
     tolerance32=None,  # lists of arrays are not cast to float32
-    examples=40,
+    examples=25,
 )
 def decoder_density_of_all_levels(log_joint, x, z, encoder, decoder):
     mean, cov = of_decoder(decoder)
@@ -152,9 +152,9 @@ def joint_without_prior(levels, means, variances):
     evidence="algebra",
     how="one Gaussian of all latent levels together, its covariance by recursion from x up",
     given=LEVELS,
-    tolerance=1e-10,
+    tolerance=1e-11,
     tolerance32=None,  # lists of arrays are not cast to float32
-    examples=40,
+    examples=25,
 )
 def encoder_density_of_all_levels(log_q, x, z, encoder, decoder):
     mean, cov = of_encoder(x, encoder)
@@ -218,7 +218,7 @@ def joint_with_skip(levels, means, variances):
     given=CHAINS,
     tolerance=1e-10,
     tolerance32=None,  # lists of arrays are not cast to float32
-    examples=40,
+    examples=25,
 )
 def bound_level_by_level(elbo, x, encoder, decoder):
     return elbo(x, encoder, decoder), *bound(x, encoder, decoder)
@@ -259,7 +259,7 @@ def bound_without_entropy(x, encoder, decoder):
     ),
     tolerance=1e-11,
     tolerance32=None,  # lists of arrays are not cast to float32
-    examples=40,
+    examples=25,
 )  # fmt: skip
 def bound_with_skips(log_weight, x, up, down, q_var, p_var):
     nodes, w = normal_nodes(2)

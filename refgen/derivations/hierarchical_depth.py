@@ -33,7 +33,7 @@ def one_level(d, k):
     given=rungs(one_level, (1, 1), (2, 1), (1, 2), (3, 2)),
     tolerance=1e-12,
     tolerance32=None,  # lists of arrays are not cast to float32
-    examples=40,
+    examples=25,
 )
 def one_level_is_a_vae(elbo, x, up, down):
     mean, cov = up.weight @ x + up.bias, up.var * np.eye(len(up.bias))
@@ -65,7 +65,7 @@ def bound_with_prior_twice(x, encoder, decoder):
     ),
     tolerance=1e-12,
     tolerance32=None,  # lists of arrays are not cast to float32
-    examples=40,
+    examples=25,
 )  # fmt: skip
 def weight_of_one_level(log_weight, x, z, x_mean, mean, x_var, var):
     terms = [
@@ -98,7 +98,7 @@ def weight_without_prior(levels, p_means, p_variances, q_means, q_variances):
         var=positives(0.05, 2),
     ),
     tolerance=1e-12,
-    examples=40,
+    examples=25,
 )
 def one_step_is_a_vae(denoising_elbo, x_0, alpha, slope, offset, var):
     arrays = (np.array([a]) for a in (x_0, alpha, slope, offset, var))
@@ -126,7 +126,7 @@ def one_step_without_prior(x_0, alpha, slope, offset, var):
     how="the last line of the VAE's derivation on the same tables",
     given=TABLES,
     tolerance=1e-12,
-    examples=40,
+    examples=25,
 )
 def one_step_is_equation_16(denoising_elbo, prior, likelihood, q):
     k = len(q)
@@ -157,7 +157,7 @@ DEEPENED = [rung.flatmap(lambda chain: KEPT.map(lambda keep: chain | dict(keep=k
     given=DEEPENED,
     tolerance=1e-10,
     tolerance32=None,  # lists of arrays are not cast to float32
-    examples=40,
+    examples=25,
 )
 def law_of_x_is_kept(deeper, x, encoder, decoder, keep):
     claimed = evidence(x, deeper(encoder, decoder, keep)[1])
@@ -188,7 +188,7 @@ def deeper_with_more_noise(encoder, decoder, keep):
     given=DEEPENED,
     tolerance=1e-10,
     tolerance32=None,  # lists of arrays are not cast to float32
-    examples=40,
+    examples=25,
 )
 def bound_is_kept(deeper, x, encoder, decoder, keep):
     claimed, scale = bound(x, *deeper(encoder, decoder, keep))

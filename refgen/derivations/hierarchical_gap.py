@@ -37,9 +37,9 @@ from refgen.sources import BURDA_2016, KIM, SJTU
     evidence="algebra",
     how="divergence of two Gaussians of all latent levels, the second conditioned on x",
     given=CHAINS,
-    tolerance=1e-9,
+    tolerance=1e-10,
     tolerance32=None,  # lists of arrays are not cast to float32
-    examples=40,
+    examples=25,
 )
 def gap_level_by_level(gap, x, encoder, decoder):
     mean, cov = of_decoder(decoder)
@@ -84,7 +84,7 @@ def gap_of_one_level(x, encoder, decoder):
     given=CHAINS,
     tolerance=1e-11,
     tolerance32=None,  # lists of arrays are not cast to float32
-    examples=40,
+    examples=25,
 )
 def likelihood_of_a_chain(log_likelihood, x, encoder, decoder):
     mean, cov = of_decoder(decoder)
@@ -117,9 +117,9 @@ def likelihood_from_the_front(x, decoder):
     given=CHAINS,
     relation="<=",
     relative=False,
-    tolerance=1e-9,
+    tolerance=1e-12,
     tolerance32=None,  # lists of arrays are not cast to float32
-    examples=40,
+    examples=25,
 )
 def bound_of_a_chain(elbo, x, encoder, decoder):
     return elbo(x, encoder, decoder), evidence(x, decoder)
@@ -154,7 +154,7 @@ def inverted(decoder):
     given=rungs(chains_of, (1, 1), (1, 1, 1), (1, 1, 1, 1)),
     tolerance=1e-10,
     tolerance32=None,  # lists of arrays are not cast to float32
-    examples=40,
+    examples=25,
 )
 def bound_of_the_posterior(elbo, x, encoder, decoder):
     exact = inverted(decoder)

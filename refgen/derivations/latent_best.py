@@ -40,7 +40,7 @@ def two_encoders(d, k):
     how="the divergences of both encoders from the posterior, by log-ratios at the nodes",
     given=rungs(two_encoders, (1, 1), (2, 2)),
     tolerance=1e-11,
-    examples=40,
+    examples=25,
 )
 def encoder_moves(elbo, x, weight, bias, var, mean, cov, other_mean, other_cov):
     model = weight, bias, var
@@ -121,7 +121,7 @@ def sizes(x, weight, bias, var):
     given=MODELS,
     tolerance=1e-11,
     tolerance32=1e-3,
-    examples=40,
+    examples=25,
 )
 def posterior_is_the_best_encoder(posterior, x, weight, bias, var):
     mean, cov = posterior(x, weight, bias, var)
@@ -157,7 +157,7 @@ def best_encoder_of_unit_noise(x, weight, bias, var):
     given=rungs(models, (1, 1), (2, 2), (2, 3)),
     tolerance=1e-11,
     tolerance32=1e-3,
-    examples=40,
+    examples=25,
 )
 def diagonal_encoder(best_diagonal, x, weight, bias, var):
     mean, variances = best_diagonal(x, weight, bias, var)
@@ -214,7 +214,7 @@ def mean_log_likelihood(weight, var, cov):
     given=rungs(spectra, (2, 1), (3, 1), (3, 2)),
     tolerance=1e-10,
     tolerance32=1e-3,
-    examples=40,
+    examples=25,
 )
 def principal_components(best_model, values, axes, k):
     weight, var = best_model(values, axes, k)
@@ -246,7 +246,7 @@ def components_with_small_noise(values, axes, k):
     how="determinant and trace of the model's covariance at the principal components",
     given=rungs(spectra, (2, 1), (3, 1), (3, 2)),
     tolerance=1e-11,
-    examples=40,
+    examples=25,
 )
 def likelihood_of_the_components(best_likelihood, values, axes, k):
     var = np.mean(values[k:])
@@ -279,7 +279,7 @@ def likelihood_of_the_full_gaussian(values, k):
     relative=False,
     tolerance=1e-11,
     tolerance32=1e-3,
-    examples=40,
+    examples=25,
 )  # fmt: skip
 def no_model_is_better(best_likelihood, values, axes, k, off, times):
     var = np.mean(values[k:])
