@@ -55,6 +55,8 @@ HELP = {
     "stages": "Of the sampler, from the broad Gaussian to the model; 20 to 500 are usual.",
     "per_stage": "Langevin steps at each stage; 1 to 20 are usual.",
     "start": "Std of the normal points that chains start from; wider than the data.",
+    "components": "Gaussians in the mixture of each coordinate; 5 to 30 are usual.",
+    "least_std": "Least std of such a Gaussian, so that none shrinks onto a single point.",
 }
 
 

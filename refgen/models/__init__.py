@@ -14,6 +14,7 @@ _WHERE = {
     "ncsn": ("refgen.models.ncsn", "NCSN"),
     "ebm": ("refgen.models.ebm", "EBM"),
     "score_net": ("refgen.models.score_net", "ScoreNet"),
+    "autoregressive": ("refgen.models.autoregressive", "Autoregressive"),
 }
 
 NAMES = tuple(_WHERE)

@@ -18,7 +18,16 @@ from refgen.nets.monotone import Monotone
 from tests.device import DEVICES, IDS, counting, same
 
 # What a model has of these is made small.
-SMALL = {"T": 9, "chain": 5, "stages": 4, "std": 0.4, "hidden": 8, "layers": 2, "features": 4}
+SMALL = {
+    "T": 9,
+    "chain": 5,
+    "stages": 4,
+    "std": 0.4,
+    "hidden": 8,
+    "layers": 2,
+    "features": 4,
+    "components": 3,
+}
 WORDS = {
     "target": ddpm.TARGETS,
     "weighting": ddpm.WEIGHTINGS,
