@@ -14,6 +14,7 @@ _WHERE = {
     "ncsn": ("refgen.models.ncsn", "NCSN"),
     "ebm": ("refgen.models.ebm", "EBM"),
     "score_net": ("refgen.models.score_net", "ScoreNet"),
+    "gan": ("refgen.models.gan", "GAN"),
     "autoregressive": ("refgen.models.autoregressive", "Autoregressive"),
 }
 
