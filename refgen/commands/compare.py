@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Sequence
 from dataclasses import fields
 from pathlib import Path
@@ -185,29 +186,29 @@ def _check_same(folder: Path, model: str, parsed: dict[str, Any], data: Data) ->
 
 
 def _work(members: Sequence[Member], jobs: int) -> dict[str, str]:
-    """Have the members trained and evaluated, with a bar that counts the steps; why each that failed did."""
-    total = sum(member.steps for member in members)
-    progress = Progress(f"compare {len(members)} run{'s' * (len(members) > 1)}, steps", total)
+    """Have the members trained and evaluated, behind one bar; why each that failed did so, by its name."""
+    evaluation = {member.name: 1 + member.steps // 4 for member in members}  # about what it takes, in steps
+    total = sum(member.steps + evaluation[member.name] for member in members)
+    progress = Progress(f"compare {len(members)} run{'s' * (len(members) > 1)}", total)
 
-    def show(ended: int, names: Sequence[str]) -> None:
-        steps = sum(min(member.step(), member.steps) for member in members)
-        if steps < total:  # the last line is for the end
-            progress(steps, f"{ended} done")
+    def show(ended: Sequence[str], at_work: Sequence[str]) -> None:
+        done = sum(
+            member.steps + evaluation[member.name]
+            if member.name in ended
+            else min(member.step(), member.steps)
+            for member in members
+        )
+        if done < total:  # the last line is for the end
+            progress(done, f"{len(ended)} done, {', '.join(at_work)}"[:40])
 
     try:
         failed = run_all(members, jobs, show)
     except Stopped:
-        same = " ".join(quote(arg) for arg in _typed())
+        same = " ".join(quote(arg) for arg in sys.argv[1:])
         click.echo(f"\nstopped; to go on, the same again:\n  {program()} {same}", err=True)
         click.get_current_context().exit(130)
     progress(total, f"{len(failed)} of {len(members)} failed" if failed else "")
     return failed
-
-
-def _typed() -> list[str]:
-    import sys
-
-    return sys.argv[1:]
 
 
 def _collect(

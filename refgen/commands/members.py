@@ -147,11 +147,11 @@ def cores() -> int:
 def run_all(
     members: Sequence[Member],
     jobs: int,
-    show: Callable[[int, Sequence[str]], None] = lambda done, names: None,
+    show: Callable[[Sequence[str], Sequence[str]], None] = lambda ended, at_work: None,
 ) -> dict[str, str]:
     """Have every member trained and evaluated, `jobs` at a time; why each that failed did so, by its name.
 
-    show: is told again and again how many members are at their end, and the names of those at work. Ctrl-C
+    show: is told again and again the names of the members at their end, and of those at work. Ctrl-C
     (or SIGTERM) is passed on to the processes, which save; when all have ended, Stopped is raised. A second
     one kills them.
     """
@@ -171,7 +171,9 @@ def run_all(
                         waiting.insert(0, process.member)  # what comes next in it
                 if seen:
                     raise Stopped
-                show(len(members) - len(waiting) - len(working), [at.member.name for at in working])
+                at_work = [at.member.name for at in working]
+                not_yet = {member.name for member in waiting} | set(at_work)
+                show([member.name for member in members if member.name not in not_yet], at_work)
                 time.sleep(POLL if working else 0)
         except BaseException:
             _stop(working, seen)

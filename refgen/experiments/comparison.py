@@ -25,12 +25,12 @@ POINTS = 2000
 # The columns: key, heading, width, and how a number is written.
 COLUMNS: list[tuple[str, str, int, Callable[[float], str]]] = [
     ("x_floor", "x floor", 15, lambda x: _short(x, 2)),
-    ("gap", "NLL - entropy", 18, lambda x: _short(x, 3)),
-    ("nll", "NLL, nats", 18, lambda x: _short(x, 3)),
+    ("gap", "NLL - entropy", 17, lambda x: _short(x, 3)),
+    ("nll", "NLL, nats", 17, lambda x: _short(x, 3)),
     ("modes", "modes", 8, lambda x: f"{x:.3g}"),
     ("params", "params", 10, lambda x: f"{x:,.0f}"),
-    ("train_seconds", "train s", 12, lambda x: _short(x, 1)),
-    ("sample_seconds", "sample s", 12, lambda x: _short(x, 2)),
+    ("train_seconds", "train s", 13, lambda x: _seconds(x)),
+    ("sample_seconds", "sample s", 13, lambda x: _seconds(x)),
     ("nfe", "NFE", 7, lambda x: f"{x:,.0f}"),
 ]
 NAME, WIDTH = 17, 100
@@ -38,6 +38,10 @@ NAME, WIDTH = 17, 100
 
 def _short(value: float, digits: int) -> str:
     return f"{value:.{digits}f}" if abs(value) < 1000 else f"{value:.2g}"
+
+
+def _seconds(value: float) -> str:
+    return f"{value:,.{2 if value < 9.995 else 1 if value < 99.95 else 0}f}"
 
 
 def numbers(run: Run, report: Mapping[str, Any]) -> dict[str, Any]:

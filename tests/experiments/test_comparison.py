@@ -56,12 +56,13 @@ def test_the_table():
         comparison.summary("autoregressive", "exact", 0.05, [done(0, gap=-0.001), done(1, gap=-0.002)]),
         comparison.summary("gan", None, 0.0, [done(k, nll=None, gap=None, entropy=None) for k in (0, 0)]),
         comparison.summary("bad", "bound", 0.0, [done(0, x_floor=3e5, gap=1e6), done(1, x_floor=4e5)]),
+        comparison.summary("slow", "exact", 0.0, [done(k, train_seconds=4000.0 + k) for k in (0, 1)]),
         comparison.summary("worse", None, 0.0, [failed(0), failed(1)]),
     ]
     lines = comparison.table_lines(compared(*rows))
     assert max(map(len, lines)) <= 100
     assert lines[0] == "ring: 10,000 steps of 512 points each, 2 seeds; mean, and below it the range"
-    heading, ddpm, span, auto, _, gan, bad, _, worse = lines[2:11]
+    heading, ddpm, span, auto, _, gan, bad, _, _, slow, worse = lines[2:13]
     words = [
         "model",
         "x",
@@ -82,6 +83,7 @@ def test_the_table():
     assert span.split() == ["1.00..2.00", "0.500..1.500", "7..8", "2.00..3.00"]
     assert auto.startswith("autoregressive* ") and auto.split()[2] == "-0.002"  # exact: no <=
     assert gan.split()[:3] == ["gan", "1.00", "-"] and "3.5e+05" in bad
+    assert slow.split()[-1] == "2.00..3.00" and slow.split()[-2] == "4,000..4,001"
     assert worse.split() == ["worse", "failed"]
     text = "\n".join(lines)
     assert "<=: an upper bound" in text and "*: learns the data under noise of std 0.05" in text
