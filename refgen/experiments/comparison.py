@@ -41,7 +41,8 @@ def _short(value: float, digits: int) -> str:
 
 
 def _seconds(value: float) -> str:
-    return f"{value:,.{2 if value < 9.995 else 1 if value < 99.95 else 0}f}"
+    digits = sum(value < limit for limit in (0.0995, 9.995, 99.95))
+    return f"{value:,.{digits}f}"
 
 
 def numbers(run: Run, report: Mapping[str, Any]) -> dict[str, Any]:

@@ -90,6 +90,11 @@ def test_the_table():
     assert text.count("failed: worse, seed") == 2
 
 
+def test_seconds_have_three_digits_or_so():
+    shown = [comparison._seconds(value) for value in (0.0042, 0.0994, 0.2, 9.99, 9.999, 99.9, 99.96, 1234.5)]
+    assert shown == ["0.004", "0.099", "0.20", "9.99", "10.0", "99.9", "100", "1,234"]
+
+
 def test_without_modes_and_entropy_and_with_one_seed():
     points = comparison.summary("a", "exact", 0.0, [done(0, gap=None, entropy=None, modes=None)])
     lines = comparison.table_lines(compared(points, modes=None, seeds=1))
