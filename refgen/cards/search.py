@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 from hypothesis import HealthCheck, Phase, find, given, seed, settings, target
-from hypothesis import core as hypothesis_core
 from hypothesis import strategies as st
 from hypothesis.errors import NoSuchExample
 from hypothesis.internal.conjecture import providers
@@ -50,22 +49,6 @@ _PRIVATE: dict[str, Any] = {
 }
 
 
-@contextlib.contextmanager
-def _seeded_once() -> Iterator[None]:
-    """Hypothesis seeds the global generators (random, np.random) before each example and restores them after,
-    which is a seventh of all the time. Where no failure is replayed, once around all examples is enough."""
-    seeded = getattr(hypothesis_core, "deterministic_PRNG", None)  # not its public interface either
-    if seeded is None:
-        yield
-        return
-    with seeded():
-        hypothesis_core.deterministic_PRNG = contextlib.nullcontext  # type: ignore[assignment]
-        try:
-            yield
-        finally:
-            hypothesis_core.deterministic_PRNG = seeded
-
-
 def worst_case(
     card: Card, formula: Callable[..., Any], *, examples: int | None = None, random_seed: int = 0
 ) -> tuple[Verdict, dict[str, Any], list[dict[str, Any]]]:
@@ -94,7 +77,7 @@ def worst_case(
         if np.isfinite(error):
             target(error)
 
-    with _nothing_from_outside(), _seeded_once():
+    with _nothing_from_outside():
         steered()
     return *worst[0], drawn
 
