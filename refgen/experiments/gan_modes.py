@@ -8,6 +8,7 @@ Jensen-Shannon divergence.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -22,7 +23,6 @@ from refgen.evaluation import evaluate
 from refgen.experiments.outcome import Claim, Outcome
 from refgen.formulas import adversarial, noise_contrastive
 from refgen.models.gan import GAN, OBJECTIVES
-from refgen.optimizers import Adam
 
 __all__ = ["DATA", "FROZEN", "LAW", "Match", "Trained", "discriminator", "run", "trained"]
 
@@ -65,16 +65,17 @@ def discriminator(
     p and q must lie within 8 of the origin, in two dimensions.
     """
     model = GAN(hidden=hidden, penalty=0.0)
-    params, average = model.init(rng.spawn("init")), 0.0
-    mine, draws = params[model.parts[1]], rng.spawn("draws")
-    adam = Adam.of(mine, 5e-3)
+    state, average = training.start(model, rng, 5e-3), 0.0
+    params, part, draws = state.params, model.parts[1], rng.spawn("draws")
+    mine = params[part]
+    adam = replace(state.adam, m=state.adam.m[part], v=state.adam.v[part])
     for k in range(steps):
         x, y = (law.sample(draws, batch).astype(np.float32) for law in (p, q))
         backward, loss = make_vjp(lambda own: model.discriminator_loss(own, x, y, draws), mine)  # noqa: B023
         adam.scale = 1 - k / steps
         adam.update(mine, backward(np.ones_like(loss)))  # in place: mine is a view of params
         average = average + (mine - average) / min(k + 1, 50)
-    params[model.parts[1]] = average
+    params[part] = average
     axis, places = plots.grid(8.0, 321)
     cell = (axis[1] - axis[0]) ** 2
     log_p, log_q = (np.maximum(law.log_prob(places), -600.0) for law in (p, q))  # exp of less is 0, or nearly

@@ -7,7 +7,7 @@ al. 2018 for the penalty at the data.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -20,7 +20,6 @@ from refgen.backend import CPU, Stream
 from refgen.formulas import adversarial, noise_contrastive
 from refgen.models.checks import require_whole
 from refgen.nets.mlp import MLP
-from refgen.optimizers import Adam
 
 __all__ = ["GAN", "OBJECTIVES"]
 
@@ -141,7 +140,7 @@ class GAN:
         """One step of Adam for one player, its `step + 1`st; returns what it had lost."""
         adam = state.adam
         backward, loss = make_vjp(lost, state.params[part])
-        own = Adam(adam.m[part], adam.v[part], step, adam.lr, self.momentum, BETA2, adam.eps, adam.scale)
+        own = replace(adam, m=adam.m[part], v=adam.v[part], step=step, beta1=self.momentum, beta2=BETA2)
         own.update(state.params[part], backward(np.ones_like(loss)))
         return loss
 
