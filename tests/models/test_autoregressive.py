@@ -164,7 +164,7 @@ def test_options_out_of_range_are_refused(options, message):
 @pytest.mark.parametrize("seed", [0, 1])
 @pytest.mark.parametrize("name", SETS)
 def test_the_usual_training(name, seed):
-    """25 s each. Seen: at most 0.002 nats and 0.8 floors."""
+    """25 s of CPU each. Seen, of seed 0: 0.0017, 0.0001, 0.0003 and 0.0001 nats."""
     law, model = named(name).standardised()[0], Autoregressive()
     state = training.start(model, Stream(seed))
     for _ in training.fit(model, law, state, 10_000):
