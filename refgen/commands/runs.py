@@ -55,6 +55,8 @@ HELP = {
     "stages": "Of the sampler, from the broad Gaussian to the model; 20 to 500 are usual.",
     "per_stage": "Langevin steps at each stage; 1 to 20 are usual.",
     "latent": "Dimension of what a sample is made from; 2 to 16 are usual.",
+    "draws": "Of the latent variable for each point, in training; 1 for the plain bound, to 50.",
+    "bound_draws": "Of the latent variable for each point, for the bound on log p; 1 to 5000 are usual.",
     "critic_steps": "Updates of the discriminator for one of the generator; 1 to 5 are usual.",
     "penalty": "Weight of the penalty on the discriminator's slope; 0 for none, 0.01 to 10 are usual.",
     "penalty_points": "Of a batch, where that slope is looked at; 16 to all are usual.",

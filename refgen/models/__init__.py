@@ -16,6 +16,7 @@ _WHERE = {
     "score_net": ("refgen.models.score_net", "ScoreNet"),
     "gan": ("refgen.models.gan", "GAN"),
     "autoregressive": ("refgen.models.autoregressive", "Autoregressive"),
+    "vae": ("refgen.models.vae", "VAE"),
 }
 
 NAMES = tuple(_WHERE)

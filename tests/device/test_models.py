@@ -26,6 +26,7 @@ SMALL = {
     "hidden": 8,
     "layers": 2,
     "features": 4,
+    "bound_draws": 3,
     "components": 3,
 }
 WORDS = {
@@ -34,6 +35,7 @@ WORDS = {
     "variance": ddpm.VARIANCES,
     "law": sliced.LAWS,
     "reduced": (True, False),
+    "draws": (1, 3),
 }
 
 
