@@ -131,7 +131,7 @@ def test_five_coordinates_that_hang_together():
     law = GaussianMixture(2 * rng.normal(2, 5), roots @ np.swapaxes(roots, 1, 2) / 5 + 0.1 * np.eye(5))
     law = law.standardised()[0]
     model, params = trained(law, 500, components=4)
-    assert gap(model, params, law) < 0.1  # seen: 0.04
+    assert gap(model, params, law) < 0.05  # seen, of seeds 0, 1, 2: 0.012 to 0.018
     assert times_floor(model.sample(params, 4000, Stream(4)), law) < 1.5
 
 
