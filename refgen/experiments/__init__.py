@@ -40,6 +40,7 @@ ENTRIES: dict[str, Entry] = {
     "lost-weights": Entry("EXP-9 LAN-7", "Langevin dynamics do not find the weights of a mixture"),
     "annealed-langevin": Entry("EXP-11 SYS-14 SYS-15", "annealed Langevin dynamics, large noise to small"),
     "level-count": Entry("TAX-2", "10, 100 or 1000 levels of noise"),
+    "posterior-gap": Entry("EXP-26", "a bound that rises, and a gap to the posterior that need not fall"),
     "gan-gaussian": Entry("SYS-5", "the smallest adversarial network: a Gaussian, and momentum"),
     "gan-modes": Entry("SYS-39 TAX-3", "adversarial networks on a ring: modes found, objective and seed"),
     "annealing-images": Entry(
