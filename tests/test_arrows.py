@@ -44,7 +44,7 @@ ALLOWED = {
     "runs": {"backend", "machine", "models", "training", "training_defaults"}
     | {"checkpoints", "interrupts", "run_config"},
     "evaluation": SAMPLING | {"samplers", "metrics"},
-    "experiments": CHECKED | EVERYTHING,
+    "experiments": CHECKED | EVERYTHING | {"optimizers"},
     "commands": CHECKED | EVERYTHING | {"experiments"},
     "cli": {"commands"},
 }

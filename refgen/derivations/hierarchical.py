@@ -8,7 +8,6 @@ from refgen.cards import equation, mutant
 from refgen.cards.strategies import points, positives, reals, rungs, together
 from refgen.derivations.gaussian import log_density, matrices, normal_nodes
 from refgen.formulas import gaussian, hierarchical
-from refgen.formulas.hierarchical import Step
 from refgen.sources import KIM, LUO_2022
 
 HIERARCHY = KIM("'Diffusion Model', the ELBO of the hierarchical VAE")
@@ -17,7 +16,9 @@ CHAIN = KIM("'Diffusion Model', the Markov chain of latents")
 
 def steps_of(to, of):
     weight = matrices(max(to, of), -1.5, 1.5).map(lambda a: a[:to, :of])
-    return together(weight=weight, bias=points(to, -1, 1), var=positives(0.1, 3)).map(lambda d: Step(**d))
+    return together(weight=weight, bias=points(to, -1, 1), var=positives(0.1, 3)).map(
+        lambda d: hierarchical.Step(**d)
+    )
 
 
 def chains_of(*dims):

@@ -9,9 +9,7 @@ from refgen.cards.strategies import alphas, points, positives, reals, rungs, tog
 from refgen.derivations.gaussian import log_density, normal_nodes
 from refgen.derivations.hierarchical import CHAIN, CHAINS, bound, evidence, steps_of
 from refgen.derivations.latent_lines import TABLES
-from refgen.formulas import chain, gaussian, gaussian_chain, hierarchical, latent, latent_linear
-from refgen.formulas.elbo import l_T
-from refgen.formulas.hierarchical import Step
+from refgen.formulas import chain, elbo, gaussian, gaussian_chain, hierarchical, latent, latent_linear
 from refgen.sources import KIM, LUO_2022
 
 ONE_LEVEL = KIM("'Diffusion Model', T = 1")
@@ -113,7 +111,7 @@ def one_step_is_a_vae(denoising_elbo, x_0, alpha, slope, offset, var):
     "reconstruction", of="HVAE-3/diffusion", why="with T = 1 the term of the prior dropped: L_T is not zero"
 )
 def one_step_without_prior(x_0, alpha, slope, offset, var):
-    return gaussian_chain.denoising_elbo(x_0, alpha, slope, offset, var) + l_T(x_0, alpha[0])
+    return gaussian_chain.denoising_elbo(x_0, alpha, slope, offset, var) + elbo.l_T(x_0, alpha[0])
 
 
 @equation(
@@ -167,13 +165,13 @@ def law_of_x_is_kept(deeper, x, encoder, decoder, keep):
 
 @mutant("linear", of="HVAE-6", why="variance 1 - a for 1 - a^2: the level below is no longer N(0, I)")
 def deeper_with_linear_variance(encoder, decoder, keep):
-    top = Step(keep * np.eye(decoder[-1].weight.shape[1]), 0 * decoder[-1].weight[0], 1 - keep)
+    top = hierarchical.Step(keep * np.eye(decoder[-1].weight.shape[1]), 0 * decoder[-1].weight[0], 1 - keep)
     return [*encoder, top], [*decoder, top]
 
 
 @mutant("noise-added", of="HVAE-6", why="the level below kept whole, and noise of its variance added to it")
 def deeper_with_more_noise(encoder, decoder, keep):
-    top = Step(np.eye(decoder[-1].weight.shape[1]), 0 * decoder[-1].weight[0], 1 - keep**2)
+    top = hierarchical.Step(np.eye(decoder[-1].weight.shape[1]), 0 * decoder[-1].weight[0], 1 - keep**2)
     return [*encoder, top], [*decoder, top]
 
 

@@ -22,7 +22,6 @@ from refgen.derivations.hierarchical import (
     variances_of,
 )
 from refgen.formulas import chain_paths, gaussian, hierarchical
-from refgen.formulas.hierarchical import Step
 from refgen.sources import BURDA_2016, KIM, SJTU
 
 
@@ -139,7 +138,7 @@ def inverted(decoder):
     for t in range(1, len(mean)):
         gain = cov[t, t - 1] / cov[t - 1, t - 1]
         bias, var = mean[t] - gain * mean[t - 1], cov[t, t] - gain * cov[t - 1, t]
-        steps.append(Step(np.array([[gain]]), np.array([bias]), float(var)))
+        steps.append(hierarchical.Step(np.array([[gain]]), np.array([bias]), float(var)))
     return steps
 
 
@@ -265,7 +264,10 @@ def ratio_at_its_mean(forward, reverse, prior, states):
 def draws_of_the_weight(log_weight, seed):
     rng = np.random.default_rng(seed)
     x = np.array([1.5])
-    decoder = [Step(np.array([[0.8]]), np.array([0.1]), 0.3), Step(np.array([[-0.9]]), np.array([0.5]), 0.4)]
+    decoder = [
+        hierarchical.Step(np.array([[0.8]]), np.array([0.1]), 0.3),
+        hierarchical.Step(np.array([[-0.9]]), np.array([0.5]), 0.4),
+    ]
     encoder = [step._replace(var=1.5 * step.var) for step in inverted(decoder)]
     z = np.empty((30_000, 2))
     below = np.broadcast_to(x, (len(z), 1))
