@@ -127,8 +127,8 @@ def run(rng: Stream, say: Callable[..., None], updates: int = 1500, seeds: int =
         claims,
         numbers,
         figure(games),
-        "With little momentum the game settles about the data's mean and covariance; with the usual 0.9 it "
-        "goes round them for long, and the average over the last fifth is off too.",
+        "No game settles: it goes round the data's mean and covariance. With little momentum the circles are "
+        "small and the average over the last fifth is right; with the usual 0.9 both are not.",
     )
 
 
