@@ -1,0 +1,103 @@
+"""The spline flow: its inverse and determinant, the Gaussian it must fit exactly, and what it reaches."""
+
+import numpy as np
+import pytest
+from autograd import grad
+from scipy.optimize import minimize
+
+from refgen.backend import Stream
+from refgen.formulas.flow import affine_fit
+from refgen.formulas.gaussian import log_prob
+from refgen.models.spline_flow import SplineFlow
+from tests.models.flows import (
+    check_full_jacobian,
+    check_integral,
+    check_round_trip,
+    gap,
+    over_floor,
+    some_params,
+    trained,
+)
+
+SMALL = dict(hidden=16, layers=2)
+
+
+@pytest.mark.parametrize(("dim", "couplings", "bins"), [(1, 2, 5), (2, 4, 8), (5, 3, 2)])
+def test_it_is_inverted_and_its_determinant_is_that_of_the_whole_map(dim, couplings, bins):
+    model = SplineFlow(dim=dim, couplings=couplings, bins=bins, **SMALL)
+    params = some_params(model)
+    check_round_trip(model, params, 1e-9)
+    check_full_jacobian(model, params, 1e-9)
+
+
+def test_the_density_integrates_to_one():
+    check_integral(SplineFlow(couplings=3, **SMALL), some_params(SplineFlow(couplings=3, **SMALL), 0.15))
+
+
+def test_an_untrained_model_is_the_normal_law_inside_the_bound_and_beyond():
+    model, x = SplineFlow(dim=3), 3 * Stream(0).normal(40, 3)
+    assert np.any(np.abs(x) > model.bound)
+    found = model.log_prob(model.init(Stream(1)).astype(float), x)
+    np.testing.assert_allclose(found, log_prob(x, np.zeros(3), np.eye(3)), atol=1e-5)
+
+
+def test_beyond_the_bound_nothing_is_bent():
+    model = SplineFlow(couplings=1, bound=2.0, **SMALL)
+    _, _, net = model.nets.layout.parts(some_params(model))
+    z = np.array([[0.3, 2.5], [0.3, -7.0], [0.3, 1.0]])
+    x, log_det = model.coupling(net, 0, z)
+    np.testing.assert_allclose(x[:2], z[:2], atol=1e-12)
+    np.testing.assert_allclose(log_det[:2], 0, atol=1e-12)
+    assert abs(x[2, 1] - 1.0) > 1e-3 and x[2, 0] == 0.3
+
+
+def test_an_affine_flow_fits_a_gaussian_as_the_closed_form_does():
+    model = SplineFlow(couplings=0)
+    x = Stream(1).normal(500, 2) @ Stream(2).normal(2, 2) + 3.0
+    start = model.init(Stream(0)).astype(float)
+    loss = lambda params: model.loss(params, x, Stream(0))  # noqa: E731
+    found = minimize(loss, start, jac=grad(loss), method="BFGS", options={"gtol": 1e-9}).x
+    for part, best in zip(model.nets.affine(*model.nets.layout.parts(found)), affine_fit(x), strict=True):
+        np.testing.assert_allclose(part, best, atol=1e-6)
+
+
+def test_the_gradient_is_the_losses():
+    model = SplineFlow(couplings=2, bins=4, hidden=6, layers=1)
+    params, x, h = some_params(model), 1.5 * Stream(3).normal(30, 2), 1e-6
+    direction = Stream(4).normal(len(params))
+    ends = [model.loss(params + s * h * direction, x, Stream(0)) for s in (1, -1)]
+    slope = grad(lambda p: model.loss(p, x, Stream(0)))(params) @ direction
+    assert slope == pytest.approx((ends[0] - ends[1]) / (2 * h), rel=1e-5)
+
+
+# What a few seconds of training reach; the usual training is below.
+def test_a_short_training_parts_the_modes_of_two_gaussians():
+    model = SplineFlow(couplings=2, hidden=16, bins=8)
+    law, params = trained(model, "two_gaussians", 200, lr=1e-2)
+    nats, error = gap(model, params, law)
+    assert -4 * error < nats < 0.1
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (dict(couplings=-1), r"couplings is -1; it must be an integer in 0\.\.1000"),
+        (dict(bins=1), r"bins is 1; it must be an integer in 2\.\.500"),
+        (dict(bound=0.0), r"bound is 0.0; it must be a finite number > 0"),
+    ],
+)
+def test_options_out_of_range_are_refused(options, message):
+    with pytest.raises(ValueError, match=f"^{message}"):
+        SplineFlow(**options)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("data", "nats", "times_floor"),
+    [("moons", 0.02, 2.0), ("ring", 0.03, 2.0), ("two_gaussians", 0.02, 2.0)],
+)
+def test_the_usual_training(data, nats, times_floor):
+    model = SplineFlow()
+    law, params = trained(model, data, batch=512, ema=0.999, **model.usual)
+    assert -0.01 < gap(model, params, law)[0] < nats
+    assert over_floor(model, params, law) < times_floor
