@@ -42,7 +42,7 @@ $(VENV)/installed-dev: pyproject.toml | $(VENV)/bin/python
 
 # The pictures of the README: each command is named there. Three minutes.
 figures: $(VENV)/installed
-	rm -rf build/moons build/swiss_roll build/two_gaussians
+	rm -rf build/moons build/swiss_roll build/two_gaussians build/ebm
 	$(BIN)/refgen datasets --out figures/datasets.png
 	$(BIN)/refgen train ddpm --data moons --out build/moons
 	$(BIN)/refgen plot build/moons overview loss --out figures
@@ -51,6 +51,8 @@ figures: $(VENV)/installed
 	$(BIN)/refgen animate build/swiss_roll --out figures/reverse.gif
 	$(BIN)/refgen train ncsn --data two_gaussians --out build/two_gaussians
 	$(BIN)/refgen plot build/two_gaussians score reverse --out figures/ncsn
+	$(BIN)/refgen train ebm --data moons --objective nce --out build/ebm
+	$(BIN)/refgen plot build/ebm energy --out figures/ebm
 	$(BIN)/refgen reproduce density-and-score low-density noising noise-levels lost-weights annealed-langevin \
 	  cost-by-dimension --out figures/scores
 

@@ -46,10 +46,9 @@ WHOLE |= {"hidden": 10**6, "layers": 1000}
 
 @dataclass(frozen=True)
 class EBM:
-    r"""An energy of standardised data under a little noise, :math:`p=e^{-E}/Z`.   [EBM-1, EBM-4, EBM-7]
+    """An energy-based model of standardised data under a little noise: the density is exp(-E) / Z.
 
-    .. math:: E(x)=-\log\mathcal N(x;0,\tau^2I)-f_\theta(x)
-
+    E is that of a broad Gaussian minus the network's output, and Z a sum over a grid in 1-D and 2-D.
     Contrastive divergence (cd, pcd) makes the energy low at data and high where a few Langevin steps lead,
     from the data, or from where the steps before had led. Noise-contrastive estimation (nce) tells data from
     draws of the broad Gaussian and learns log Z besides. Score matching (implicit, sliced, denoising) does
