@@ -57,12 +57,21 @@ HELP = {
     "latent": "Dimension of what a sample is made from; 2 to 16 are usual.",
     "draws": "Of the latent variable for each point, in training; 1 for the plain bound, to 50.",
     "bound_draws": "Of the latent variable for each point, for the bound on log p; 1 to 5000 are usual.",
+    "depth": "Levels of latent variables; 1 to 5 are usual, more with fixed encoders.",
+    "encoder": "Of each level: learned, or fixed, which only adds noise, as diffusion does.",
     "critic_steps": "Updates of the discriminator for one of the generator; 1 to 5 are usual.",
     "penalty": "Weight of the penalty on the discriminator's slope; 0 for none, 0.01 to 10 are usual.",
     "penalty_points": "Of a batch, where that slope is looked at; 16 to all are usual.",
     "momentum": "Of Adam (beta1), for both players; 0 to 0.5 are usual, 0.9 is unsteady.",
     "start": "Std of the normal points that chains start from; wider than the data.",
     "components": "Gaussians in the mixture of each coordinate; 5 to 30 are usual.",
+    "couplings": "Maps that change one half of the coordinates; 4 to 16 are usual, 0 is a Gaussian.",
+    "bins": "Pieces of each spline; 4 to 32 are usual.",
+    "bound": "Splines bend within it, in stds of the data; 3 to 10 are usual.",
+    "maps": "Planar maps, of which each bends space along one hyperplane; 8 to 64 are usual.",
+    "ode_steps": "Of the integrator from noise to data, four evaluations each; 4 to 40 are usual.",
+    "smooth": "Weight of the integrator's error in the loss; 0.1 to 10 are usual.",
+    "trace": "In training: exact, or an unbiased estimate along one direction a point.",
     "least_std": "Least std of such a Gaussian, so that none shrinks onto a single point.",
 }
 
@@ -101,18 +110,23 @@ def _train_command(name: str) -> click.Command:
     kind = models.model_class(name)
     kinds = _kinds(kind)
     share = click.FloatRange(0, 1, max_open=True)
+    # A model may have its own.
+    sizes = {"steps": usual.STEPS, "lr": usual.LR, "cool": usual.COOL} | getattr(kind, "usual", {})
     params: list[click.Parameter] = [
         _option("--data", None, str, "A data set (refgen datasets), or a CSV, NPY or NPZ file.", "NAME|FILE"),
         _option("--out", None, str, "Folder of the run.  [default: runs/MODEL-DATA]", "FOLDER"),
         click.Option(["--resume"], is_flag=True, help="Go on with the run in --out, its options kept."),
-        _option("--steps", usual.STEPS, click.IntRange(1, 10**8), "Training steps."),
+        _option("--steps", sizes["steps"], click.IntRange(1, 10**8), "Training steps."),
         _option("--batch", usual.BATCH, click.IntRange(1, 100_000), "Points a step."),
-        _option("--lr", usual.LR, click.FloatRange(0, 10, min_open=True), "Learning rate of Adam."),
+        _option("--lr", sizes["lr"], click.FloatRange(0, 10, min_open=True), "Learning rate of Adam."),
         _option(
             "--ema", usual.EMA, share, "Share of the moving average of the parameters that a step keeps."
         ),
         _option(
-            "--cool", usual.COOL, share, "Last share of the steps, over which the learning rate falls to 0."
+            "--cool",
+            sizes["cool"],
+            share,
+            "Last share of the steps, in which the learning rate falls to 0.",
         ),
         _option("--seed", 0, click.IntRange(0), "Seed of all randomness."),
         _option(
@@ -150,6 +164,8 @@ def _kinds(model: Any) -> dict[str, Any]:
         "variance": ddpm.VARIANCES,
         "objective": getattr(inspect.getmodule(model), "OBJECTIVES", ()),
         "law": sliced.LAWS,
+        "encoder": getattr(inspect.getmodule(model), "ENCODERS", ()),
+        "trace": getattr(inspect.getmodule(model), "TRACES", ()),
     }
     return {"T": click.IntRange(1, 100_000)} | {name: click.Choice(known) for name, known in choices.items()}
 

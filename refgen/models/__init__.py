@@ -17,6 +17,12 @@ _WHERE = {
     "gan": ("refgen.models.gan", "GAN"),
     "autoregressive": ("refgen.models.autoregressive", "Autoregressive"),
     "vae": ("refgen.models.vae", "VAE"),
+    "mhvae": ("refgen.models.mhvae", "MHVAE"),
+    "hvae": ("refgen.models.hvae", "HVAE"),
+    "planar": ("refgen.models.planar", "Planar"),
+    "realnvp": ("refgen.models.realnvp", "RealNVP"),
+    "spline": ("refgen.models.spline_flow", "SplineFlow"),
+    "cnf": ("refgen.models.cnf", "CNF"),
 }
 
 NAMES = tuple(_WHERE)

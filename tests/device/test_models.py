@@ -13,7 +13,7 @@ from autograd import value_and_grad
 from refgen import models, training
 from refgen.backend import CPU, Stream
 from refgen.formulas import sliced
-from refgen.models import ddpm, learned_snr
+from refgen.models import cnf, ddpm, learned_snr, mhvae
 from refgen.nets.monotone import Monotone
 from tests.device import DEVICES, IDS, counting, same
 
@@ -28,6 +28,10 @@ SMALL = {
     "features": 4,
     "bound_draws": 3,
     "components": 3,
+    "couplings": 3,
+    "bins": 3,
+    "maps": 3,
+    "ode_steps": 2,
 }
 WORDS = {
     "target": ddpm.TARGETS,
@@ -36,6 +40,8 @@ WORDS = {
     "law": sliced.LAWS,
     "reduced": (True, False),
     "draws": (1, 3),
+    "encoder": mhvae.ENCODERS,
+    "trace": cnf.TRACES,
 }
 
 
