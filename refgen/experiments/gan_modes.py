@@ -34,7 +34,7 @@ LIMIT = 2.4  # half the side of the pictures
 DATA = Gaussian([0.0, 0.0], np.eye(2))
 FROZEN = Gaussian([1.0, -0.5], [[0.5, 0.2], [0.2, 0.8]])
 
-# What steadies the game: little momentum, a penalty on slopes, a small rate, and the average of the weights.
+# What steadies the game: no momentum, a penalty on slopes, a small rate, and the average of the weights.
 STEADY: dict[str, Any] = dict(lr=2e-3)
 PLAIN: dict[str, Any] = dict(momentum=0.9, penalty=0.0, lr=5e-3)
 
@@ -148,7 +148,7 @@ def run(
         f"Of {3 * seeds} plain games {lost[False]} end without all of the {MODES} modes, of as many steadied "
         f"ones {lost[True]}; those too put points between the modes, and too few at their rims. Which modes "
         "are lost, and how many, is a matter of the seed.",
-        "Not every game is unstable: on this ring a small momentum and rate, a penalty on slopes and the "
+        "Not every game is unstable: on this ring no momentum, a small rate, a penalty on slopes and the "
         "average of the weights are enough. The lectures speak of images; nothing of those is shown here.",
     )
 

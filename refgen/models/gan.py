@@ -43,16 +43,18 @@ class GAN:
     `critic_steps` updates, the generator. "minimax" is the game above; "nonsaturating" has the generator lose
     -log D; in "wasserstein" a critic takes the discriminator's place. The loss that is shown is the
     discriminator's: 2 log 2 = 1.386 where it cannot tell the two apart, but for "wasserstein". Nothing makes
-    the game converge, and modes can be lost. There is no log_prob, and no score.
+    the game converge, the players go round each other, and modes can be lost. The average of the weights,
+    which is sampled, is the steadier, and makes modes a little too narrow; momentum makes that worse. There is
+    no log_prob, and no score.
     """
 
     dim: int = 2
     objective: str = "nonsaturating"  # nonsaturating, minimax, wasserstein
-    latent: int = 2  # dimension of z; 2 to 16
+    latent: int = 4  # dimension of z; 2 to 16
     critic_steps: int = 1  # updates of the discriminator for one of the generator; 1 to 5
     penalty: float = 0.1  # weight of the slope's penalty; 0 for none, to 10
     penalty_points: int = 64  # of the batch, where the slope is looked at
-    momentum: float = 0.5  # beta1 of Adam; 0 to 0.5, 0.9 is unsteady
+    momentum: float = 0.0  # beta1 of Adam; 0 to 0.5, 0.9 is unsteady
     hidden: int = 64  # of both networks; 64 to 256
     layers: int = 3  # 2 to 4
 

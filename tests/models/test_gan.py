@@ -28,7 +28,7 @@ def test_the_gradients_are_those_of_each_players_loss(objective, penalty):
     model = GAN(objective=objective, penalty=penalty, penalty_points=5, hidden=8, layers=2)
     params = model.init(Stream(0)).astype(float)
     ours, theirs = (params[part] for part in model.parts)
-    data, z = Stream(1).normal(9, 2), Stream(2).normal(9, 2)
+    data, z = Stream(1).normal(9, 2), Stream(2).normal(9, model.latent)
     fake = model.generator(ours, z)
     losses = [
         (lambda p: model.generator_loss(p, theirs, z), ours),
@@ -43,7 +43,7 @@ def test_the_gradients_are_those_of_each_players_loss(objective, penalty):
 def test_losses_are_the_formulas_of_the_discriminators_probability():
     params = SMALL.init(Stream(0)).astype(float)
     ours, theirs = (params[part] for part in SMALL.parts)
-    data, z = Stream(1).normal(30, 2), Stream(2).normal(30, 2)
+    data, z = Stream(1).normal(30, 2), Stream(2).normal(30, SMALL.latent)
     fake = SMALL.generator(ours, z)
     real, made = (1 / (1 + np.exp(-SMALL.logits(params, x))) for x in (data, fake))
     plain = GAN(hidden=16, layers=2, penalty=0.0)
@@ -93,7 +93,7 @@ def test_an_update_moves_the_generator_in_its_turn_only():
 
 def test_a_first_step_is_adams_with_each_players_own_count():
     """The first step of Adam moves each parameter by lr, whenever it comes."""
-    model = GAN(hidden=8, layers=2, critic_steps=2, penalty=0.0)
+    model = GAN(hidden=8, layers=2, critic_steps=2, penalty=0.0, momentum=0.5)
     state, batch = training.start(model, Stream(0), 0.01), RING.sample(Stream(1), 64).astype(np.float32)
     first = state.params.copy()
     model.update(state, batch, state.rng)
