@@ -70,7 +70,7 @@ HELP = {
     "bound": "Splines bend within it, in stds of the data; 3 to 10 are usual.",
     "maps": "Planar maps, of which each bends space along one hyperplane; 8 to 64 are usual.",
     "ode_steps": "Of the integrator from noise to data, four evaluations each; 4 to 40 are usual.",
-    "smooth": "Weight of the integrator's error in the loss; 0.1 to 10 are usual.",
+    "smooth": "Weight of the integrator's error in the loss; 1 to 100 are usual.",
     "trace": "In training: exact, or an unbiased estimate along one direction a point.",
     "least_std": "Least std of such a Gaussian, so that none shrinks onto a single point.",
 }
@@ -110,14 +110,14 @@ def _train_command(name: str) -> click.Command:
     kind = models.model_class(name)
     kinds = _kinds(kind)
     share = click.FloatRange(0, 1, max_open=True)
-    # A model may have its own.
-    sizes = {"steps": usual.STEPS, "lr": usual.LR, "cool": usual.COOL} | getattr(kind, "usual", {})
+    sizes = {"steps": usual.STEPS, "batch": usual.BATCH, "lr": usual.LR, "cool": usual.COOL}
+    sizes |= getattr(kind, "usual", {})  # a model may have its own
     params: list[click.Parameter] = [
         _option("--data", None, str, "A data set (refgen datasets), or a CSV, NPY or NPZ file.", "NAME|FILE"),
         _option("--out", None, str, "Folder of the run.  [default: runs/MODEL-DATA]", "FOLDER"),
         click.Option(["--resume"], is_flag=True, help="Go on with the run in --out, its options kept."),
         _option("--steps", sizes["steps"], click.IntRange(1, 10**8), "Training steps."),
-        _option("--batch", usual.BATCH, click.IntRange(1, 100_000), "Points a step."),
+        _option("--batch", sizes["batch"], click.IntRange(1, 100_000), "Points a step."),
         _option("--lr", sizes["lr"], click.FloatRange(0, 10, min_open=True), "Learning rate of Adam."),
         _option(
             "--ema", usual.EMA, share, "Share of the moving average of the parameters that a step keeps."

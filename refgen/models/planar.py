@@ -40,7 +40,7 @@ class Planar(Flow):
     dim: int = 2
     maps: int = 16  # 8 to 64
 
-    usual: ClassVar[dict[str, Any]] = dict(steps=5000, lr=1e-2, cool=0.5)  # of a training
+    usual: ClassVar[dict[str, Any]] = dict(steps=5000, lr=1e-2, cool=0.5)
 
     def __post_init__(self) -> None:
         require_whole(self, WHOLE)

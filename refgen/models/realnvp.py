@@ -40,7 +40,7 @@ class RealNVP(CouplingFlow):
     hidden: int = 32  # 32 to 128
     layers: int = 2  # 1 to 3
 
-    usual: ClassVar[dict[str, Any]] = dict(steps=8000, lr=5e-3, cool=0.5)  # of a training
+    usual: ClassVar[dict[str, Any]] = dict(steps=8000, lr=5e-3, cool=0.5)
 
     def __post_init__(self) -> None:
         require_whole(self, WHOLE)

@@ -43,7 +43,7 @@ class SplineFlow(CouplingFlow):
     hidden: int = 64  # 32 to 256
     layers: int = 2  # 1 to 3
 
-    usual: ClassVar[dict[str, Any]] = dict(steps=3000, lr=5e-3, cool=0.3)  # of a training
+    usual: ClassVar[dict[str, Any]] = dict(steps=3000, lr=5e-3, cool=0.3)
 
     def __post_init__(self) -> None:
         require_whole(self, WHOLE)

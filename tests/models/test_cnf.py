@@ -13,6 +13,7 @@ from tests.models.flows import (
     check_integral,
     check_round_trip,
     gap,
+    over_floor,
     some_params,
     trained,
 )
@@ -64,7 +65,9 @@ def test_the_error_falls_with_the_fourth_power_of_the_step_and_is_told():
 
 
 def test_the_estimated_trace_has_the_exact_loss_as_its_mean():
-    exact, estimate = (CNF(dim=3, hidden=8, smooth=0.0, trace=name) for name in ("exact", "hutchinson"))
+    exact, estimate = (
+        CNF(dim=3, hidden=8, ode_steps=4, smooth=0.0, trace=name) for name in ("exact", "hutchinson")
+    )
     params, x = some_params(exact), Stream(2).normal(40, 3)
     assert exact.loss(params, x, Stream(0)) == pytest.approx(-np.mean(exact.log_prob(params, x)), abs=0.1)
     found = [estimate.loss(params, x, Stream(k)) for k in range(300)]
@@ -95,7 +98,7 @@ def test_a_sample_asks_the_network_four_times_a_step():
 
 
 def test_the_loss_weighs_the_integrators_error():
-    plain, smooth = CNF(hidden=8, smooth=0.0), CNF(hidden=8, smooth=2.0)
+    plain, smooth = (CNF(hidden=8, smooth=weight, ode_steps=4) for weight in (0.0, 2.0))
     params, x = some_params(plain), Stream(2).normal(40, 2)
     weight = smooth.loss(params, x, Stream(0)) - plain.loss(params, x, Stream(0))
     finer = CNF(hidden=8, smooth=2.0, ode_steps=8).loss(params, x, Stream(0))
@@ -103,7 +106,7 @@ def test_the_loss_weighs_the_integrators_error():
 
 
 def test_one_hidden_layer_fits_a_gaussian():
-    model = CNF(hidden=16)
+    model = CNF(hidden=16, ode_steps=4)
     law, params = trained(model, "gaussian", 150, batch=128, lr=1e-2)
     nats, error = gap(model, params, law)
     assert -4 * error < nats < 0.01
@@ -123,3 +126,13 @@ def test_one_hidden_layer_fits_a_gaussian():
 def test_options_out_of_range_are_refused(options, message):
     with pytest.raises(ValueError, match=f"^{message}"):
         CNF(**options)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("data", ["moons", "ring", "two_gaussians"])
+def test_the_usual_training(data):
+    model = CNF()
+    law, params = trained(model, data, ema=0.999, **model.usual)
+    assert -0.01 < gap(model, params, law)[0] < 0.05
+    assert over_floor(model, params, law) < 3
+    assert np.mean(model.log_prob_error(params.astype(float), law.sample(Stream(3), 1000))) < 0.01
