@@ -11,7 +11,7 @@ from refgen.evaluation import evaluate
 from refgen.formulas import latent_linear
 from refgen.models.vae import VAE
 
-SMALL = VAE(hidden=8, layers=2, bound_draws=5)
+SMALL = VAE(hidden=8, layers=2, draws=1, bound_draws=5)
 D, K = 5, 2
 WEIGHT = np.array([[1.5, 0.2], [-0.7, 0.9], [0.3, -1.1], [0.0, 0.6], [0.8, 0.4]])
 BIAS, VAR = np.array([0.5, -1.0, 0.0, 2.0, 0.3]), 0.3
@@ -39,7 +39,7 @@ def trained(model, law, steps, **options):
 
 
 def test_the_gradient_is_the_losses():
-    for model in (SMALL, VAE(hidden=8, layers=2, draws=4), VAE(dim=5, layers=0)):
+    for model in (SMALL, VAE(hidden=8, layers=2, draws=4), VAE(dim=5, layers=0, draws=1)):
         params, x = some_params(model), Stream(2).normal(10, model.dim)
         direction, h = Stream(5).normal(len(params)), 1e-6
         ends = [model.loss(params + s * h * direction, x, Stream(3)) for s in (1, -1)]
@@ -92,7 +92,7 @@ def test_the_exact_density_integrates_to_one_and_samples_have_its_moments():
 
 
 def test_a_linear_one_has_the_likelihood_in_closed_form():
-    model = VAE(dim=D, latent=K, layers=0)
+    model = VAE(dim=D, latent=K, layers=0, draws=1)
     params, x = some_params(model), LAW.sample(Stream(2), 6)
     parts = linear_parts(model, params)
     exact = latent_linear.log_likelihood(x, *parts)
@@ -105,7 +105,7 @@ def test_a_linear_one_has_the_likelihood_in_closed_form():
 
 def test_a_linear_one_reaches_principal_components_and_the_exact_posterior():
     """The best likelihood of any such decoder is that of the law itself; q can be the posterior."""
-    model = VAE(dim=D, latent=K, layers=0)
+    model = VAE(dim=D, latent=K, layers=0, draws=1)
     params = trained(model, LAW, 1500, lr=3e-2, ema=0.99, cool=0.5, batch=128)
     x = LAW.sample(Stream(7), 20_000)
     parts, (mean, var) = linear_parts(model, params), model.encode(params.astype(np.float64), x)
@@ -120,7 +120,7 @@ def test_a_linear_one_reaches_principal_components_and_the_exact_posterior():
 
 def test_samples_carry_the_decoders_noise():
     """Means alone lie on the plane of the weights; the data do not."""
-    model = VAE(dim=D, latent=K, layers=0)
+    model = VAE(dim=D, latent=K, layers=0, draws=1)
     params = some_params(model)
     weight, _, var = linear_parts(model, params)
     points, kept = model.sample(params, 40_000, Stream(4)), {}
@@ -130,7 +130,7 @@ def test_samples_carry_the_decoders_noise():
     np.testing.assert_array_equal(points, model.sample(params, 40_000, Stream(4), 7, None, None, kept))
 
 
-@pytest.mark.parametrize(("draws", "steps", "nats"), [(1, 700, 0.6), (5, 300, 0.6)])
+@pytest.mark.parametrize(("draws", "steps", "nats"), [(1, 600, 0.6), (5, 250, 0.6)])
 def test_a_short_training_finds_the_two_moons(draws, steps, nats):
     model = VAE(hidden=32, layers=2, draws=draws, bound_draws=20)
     law = named("moons").standardised()[0]
@@ -144,7 +144,7 @@ def test_a_short_training_finds_the_two_moons(draws, steps, nats):
 @pytest.mark.slow
 @pytest.mark.parametrize("data", ["ring", "moons"])
 def test_the_defaults_find_curves_and_modes(data):
-    """About 40 s each on a core that is free."""
+    """About a minute each on a core that is free."""
     model, law = VAE(), named(data).standardised()[0]
     report = evaluate(model, trained(model, law, 10_000), law, Stream(1))
     assert 0 < report["nll"]["gap"] < 0.3
