@@ -44,8 +44,8 @@ class GAN:
     -log D; in "wasserstein" a critic takes the discriminator's place. The loss that is shown is the
     discriminator's: 2 log 2 = 1.386 where it cannot tell the two apart, but for "wasserstein". Nothing makes
     the game converge, the players go round each other, and modes can be lost. The average of the weights,
-    which is sampled, is the steadier, and makes modes a little too narrow; momentum makes that worse. There is
-    no log_prob, and no score.
+    which is sampled, is the steadier, and makes modes a little too narrow; momentum makes that worse.
+    There is no log_prob, and no score.
     """
 
     dim: int = 2
