@@ -130,9 +130,9 @@ def test_samples_carry_the_decoders_noise():
     np.testing.assert_array_equal(points, model.sample(params, 40_000, Stream(4), 7, None, None, kept))
 
 
-@pytest.mark.parametrize(("draws", "steps", "nats"), [(1, 600, 0.6), (5, 250, 0.6)])
+@pytest.mark.parametrize(("draws", "steps", "nats"), [(1, 400, 0.6), (5, 200, 0.6)])
 def test_a_short_training_finds_the_two_moons(draws, steps, nats):
-    model = VAE(hidden=32, layers=2, draws=draws, bound_draws=20)
+    model = VAE(layers=2, draws=draws, bound_draws=20)
     law = named("moons").standardised()[0]
     params = trained(model, law, steps, batch=128, lr=5e-3, ema=0.98, cool=0.5)
     report = evaluate(model, params, law, Stream(1), n=2000)
