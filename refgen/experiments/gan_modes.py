@@ -132,8 +132,8 @@ def run(
         Claim(
             "steadied, nonsaturating: share with all modes", whole["nonsaturating", True] / seeds, ">=", 0.8
         ),
-        Claim(f"plain games that lose modes, of {3 * seeds}", lost[False], ">=", 1),
         Claim("the same: worst distance, in floors", max(g.times_floor for g in usual), "<=", 6.0),
+        Claim(f"plain games that lose modes, of {3 * seeds}", lost[False], ">=", 1),
     ]
     numbers = dict(
         discriminator=match._asdict(),
@@ -150,8 +150,8 @@ def run(
         f"Of {3 * seeds} plain games {lost[False]} end without all of the {MODES} modes, of as many steadied "
         f"ones {lost[True]}; those too put points between the modes, and too few at their rims. Which modes "
         "are lost, and how many, is a matter of the seed.",
-        "Plain games differ in four things at once: momentum 0.9, a rate of 5e-3 in place of 2e-3, no penalty "
-        "(so that the critic of wasserstein has no bound on its slope) and the last weights in place of their "
+        "Plain games differ in four things at once: momentum 0.9, a rate of 5e-3 in place of 2e-3, no "
+        "penalty (so the critic of wasserstein has no bound on its slope) and the last weights in place of the "
         "average. Which of them it is, this does not say; the rate was taken large enough to show it. "
         "The lectures speak of images; nothing of those is shown here.",
     )
