@@ -107,16 +107,19 @@ def run(rng: Stream, say: Callable[..., None], updates: int = 1500, seeds: int =
         for seed in range(seeds):
             say("games", sum(map(len, games.values())), 2 * seeds)
             found.append(play(rng.spawn(f"game {seed}"), momentum, updates))
-    little, much = games.values()
+    little = games[MOMENTA[0]]
     worst = {name: max(getattr(game, name) for game in little) for name in ("mean", "cov")}
+    # Before the rate is lowered: the mean error of the covariance at a moment.
+    wide = [float(np.mean([g.path[: len(g.path) // 2, 1] for g in found])) for found in games.values()]
     claims = [
         Claim("best quadratic against p / (p + q), largest", off, "<=", 1e-10),
         Claim(f"mean, little momentum, worst of {seeds}", worst["mean"], "<=", 0.1),
         Claim("its covariance, relative, worst", worst["cov"], "<=", 0.15),
-        Claim("covariance, much momentum, worst", max(g.cov for g in much), "<=", 0.15, expected=False),
+        Claim("how far games go round: much over little", wide[1] / wide[0], ">=", 1.5),
     ]
     numbers = dict(
         best_off=off,
+        round=dict(zip(MOMENTA, wide, strict=True)),
         games=[
             dict(momentum=momentum, mean=[g.mean for g in found], cov=[g.cov for g in found])
             for momentum, found in games.items()
@@ -127,8 +130,9 @@ def run(rng: Stream, say: Callable[..., None], updates: int = 1500, seeds: int =
         claims,
         numbers,
         figure(games),
-        "No game settles: it goes round the data's mean and covariance. With little momentum the circles are "
-        "small and the average over the last fifth is right; with the usual 0.9 both are not.",
+        f"No game settles: it goes round the data's mean and covariance, with little momentum in circles of "
+        f"{wide[0]:.2f}, with the usual 0.9 of {wide[1]:.2f} (relative error of the covariance). With "
+        "little, the average over the last fifth is right.",
     )
 
 

@@ -151,8 +151,8 @@ def run(
         f"ones {lost[True]}; those too put points between the modes, and too few at their rims. Which modes "
         "are lost, and how many, is a matter of the seed.",
         "Plain games differ in four things at once: momentum 0.9, a rate of 5e-3 in place of 2e-3, no "
-        "penalty (so the critic of wasserstein has no bound on its slope) and the last weights in place of the "
-        "average. Which of them it is, this does not say; the rate was taken large enough to show it. "
+        "penalty (so the critic of wasserstein has no bound on its slope) and the last weights in place of "
+        "the average. Which of them it is, this does not say; the rate was taken large enough to show it. "
         "The lectures speak of images; nothing of those is shown here.",
     )
 
