@@ -14,6 +14,7 @@ from tests.models.flows import (
     check_integral,
     check_round_trip,
     gap,
+    over_floor,
     some_params,
     trained,
 )
@@ -87,3 +88,12 @@ def test_a_few_maps_come_near_a_gaussian():
 def test_options_out_of_range_are_refused(maps):
     with pytest.raises(ValueError, match=r"^maps is .*; it must be an integer in 1\.\.1000"):
         Planar(maps=maps)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("data", ["moons", "ring", "two_gaussians"])
+def test_the_usual_training(data):
+    model = Planar()
+    law, params = trained(model, data, batch=512, ema=0.999, **model.usual)
+    assert -0.01 < gap(model, params, law)[0] < 0.08
+    assert over_floor(model, params, law) < 3
