@@ -104,11 +104,11 @@ def test_with_fixed_encoders_it_is_a_diffusion_model():
 
     The reverse step of a network that returns zeros is x_t / sqrt(alpha_t), with the schedule's variance.
     """
-    T, x = 6, np.array([[0.6, -1.1], [1.4, 0.2]])
-    ddpm = DDPM(T=T, schedule="cosine", hidden=4, layers=1, features=4)
+    T, x = 40, np.array([[0.6, -1.1], [1.4, 0.2]])
+    ddpm = DDPM(T=T, schedule="linear", hidden=4, layers=1, features=4)
     alpha, var = 1 - ddpm.levels.beta[1:], ddpm.variances()[1:]
     slope = 1 / np.sqrt(alpha)
-    model = MHVAE(depth=T, encoder="fixed", layers=0, least_std=0.0, bound_draws=1)
+    model = MHVAE(depth=T, encoder="fixed", schedule="linear", layers=0, least_std=0.0, bound_draws=1)
     params = model.init(Stream(0)).astype(np.float64)
     for t, (start, stop) in enumerate(model._spans):
         own = params[start:stop]
@@ -119,7 +119,7 @@ def test_with_fixed_encoders_it_is_a_diffusion_model():
     np.testing.assert_allclose(exact, bounds, rtol=1e-10)
     zeros = np.zeros(ddpm.net.size)
     for k in range(2):
-        copies = np.repeat(x[k : k + 1], 40_000, axis=0)
+        copies = np.repeat(x[k : k + 1], 10_000, axis=0)
         assert near(model.log_prob(params, copies, Stream(3)), exact[k])
         assert near(ddpm.log_prob(zeros, copies, Stream(4)), exact[k])
 
