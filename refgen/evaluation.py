@@ -102,7 +102,9 @@ def evaluate(
     if has_score and control is not False and _afforded(model, law, n, control, say):
         chain = model.sample(params, n, rng.spawn("control"), x_0=data, denoiser=ExactDenoiser(law))
         report["control"] = distance(chain, CONTROL_BOUND)
-    if density and hasattr(model, "log_prob"):
+    if density and not getattr(model, "knows_density", True):
+        say(f"no likelihood: its log Z takes a grid, which {model.dim} dimensions are too many for")
+    elif density and hasattr(model, "log_prob"):
         kind = model.log_prob_is
         say("likelihood" if kind == "exact" else "bound on the likelihood")
         log_prob = model.log_prob(params, fresh, rng.spawn("bound"), x_0=data)

@@ -244,7 +244,10 @@ GUTMANN_2012 = _source(
     "Journal of Machine Learning Research 13",
 )
 GOODFELLOW_2014 = _source(
-    "GOODFELLOW_2014", "Goodfellow et al. 2014", "Generative Adversarial Nets", "NeurIPS 2014, arXiv:1406.2661"
+    "GOODFELLOW_2014",
+    "Goodfellow et al. 2014",
+    "Generative Adversarial Nets",
+    "NeurIPS 2014, arXiv:1406.2661",
 )
 ARJOVSKY_2017 = _source(
     "ARJOVSKY_2017",

@@ -8,7 +8,14 @@ from typing import Any
 
 import click
 
-from refgen.commands.shared import device_option, json_option, keep_folder_clean, print_json, seed_option
+from refgen.commands.shared import (
+    device_option,
+    json_option,
+    keep_folder_clean,
+    print_json,
+    program,
+    seed_option,
+)
 
 __all__ = ["equations", "misprints", "verify"]
 
@@ -150,6 +157,7 @@ def equations(query: tuple[str, ...], as_json: bool) -> None:
         print_json([card_json(CARDS[id]) for id in found])
     elif whole:
         click.echo("\n\n".join("\n".join(card_page(CARDS[id])) for id in found))
+        _point_to_experiments(text)
     else:
         click.echo("\n".join(card_lines([CARDS[id] for id in found])))
         click.echo(f"\n{len(found)} cards. One whole: refgen equations {found[0]}")
@@ -184,7 +192,18 @@ def misprints(id: str | None, seed: int, as_json: bool) -> None:
         print_json([misprint_json(card, reject) for card, reject in stories])
         return
     click.echo("\n\n".join("\n".join(misprint_page(card, reject)) for card, reject in stories))
+    _point_to_experiments(id)
     if id is not None and id.upper() == "ERR-3":
         from refgen.experiments import consistency_form
 
         click.echo("\n" + "\n".join(consistency_form.lines()))
+
+
+def _point_to_experiments(id: str | None) -> None:
+    """Say which experiment shows what this ID is about, in numbers and a figure."""
+    from refgen import experiments
+
+    row = (id or "").upper().partition("/")[0]
+    for name, entry in experiments.ENTRIES.items():
+        if row in entry.ids.split() and not entry.why_not:
+            click.echo(f"\nshown by an experiment: {program()} reproduce {name}")

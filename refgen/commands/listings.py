@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from refgen.commands.shared import json_option, print_json, seed_option
+from refgen.commands.shared import json_option, plain_text, print_json, seed_option
 
 __all__ = ["datasets", "models", "samplers"]
 
@@ -18,7 +18,7 @@ def _print(rows: list[tuple[str, str]], as_json: bool) -> None:
 
 
 def _first_line(documented: object) -> str:
-    return (documented.__doc__ or "").strip().splitlines()[0].rstrip(".")
+    return plain_text(documented).partition("\n\n")[0].replace("\n", " ").rstrip(".")
 
 
 @click.command()

@@ -28,6 +28,8 @@ def reproduce(names: tuple[str, ...], everything: bool, out: str, seed: int, as_
     """
     from refgen import experiments
 
+    if names and everything:
+        raise click.UsageError("give names or --all, not both", click.get_current_context())
     if not names and not everything:
         _list(as_json)
         return
@@ -98,9 +100,8 @@ def _list(as_json: bool) -> None:
     if as_json:
         print_json([{"name": name} | entry._asdict() for name, entry in experiments.ENTRIES.items()])
         return
-    width = max(map(len, experiments.ENTRIES))
-    ids = max(len(entry.ids) for entry in experiments.ENTRIES.values())
+    width = max(map(len, experiments.ENTRIES)) + 2
     for name, entry in experiments.ENTRIES.items():
-        click.echo(f"{name:<{width}}  {entry.ids:<{ids}}  {entry.title}")
-        if entry.why_not:
-            click.echo(f"{'':<{width}}  {'':<{ids}}  not reproduced: {entry.why_not}")
+        rows = [entry.title, entry.ids] + [f"not reproduced: {entry.why_not}"] * bool(entry.why_not)
+        for i, row in enumerate(rows):
+            click.echo(f"{'' if i else name:<{width}}{row}")

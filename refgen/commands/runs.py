@@ -18,6 +18,7 @@ from refgen.commands.shared import (
     device_option,
     did_you_mean,
     json_option,
+    plain_text,
     print_json,
     program,
     seed_option,
@@ -148,7 +149,7 @@ def _train_command(name: str) -> click.Command:
     def run(**given: Any) -> None:
         _train(name, names, given)
 
-    return click.Command(name, params=params, callback=run, help=inspect.getdoc(kind))
+    return click.Command(name, params=params, callback=run, help=plain_text(kind))
 
 
 def _kinds(model: Any) -> dict[str, Any]:

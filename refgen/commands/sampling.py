@@ -26,6 +26,9 @@ OPTIONS = {
 }
 
 
+FEW = 0.05  # of the proposals accepted: the chains have hardly moved
+
+
 def _names() -> tuple[str, ...]:
     from refgen import samplers
 
@@ -124,6 +127,12 @@ def sample(
     if shares:
         share = sum(float(share) for share in shares) / len(shares)
         click.echo(f"accepted {share:.0%} of the proposals")
+        if share < FEW:
+            click.echo(
+                "warning: nearly every proposal was refused, so the points are still where they started; "
+                "take a smaller --step",
+                err=True,
+            )
 
 
 def _check_direct(name: str, steps: int | None, exact: bool) -> None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import atexit
 import difflib
+import inspect
 import json
 import os
+import re
 import shutil
 import sys
 import tempfile
@@ -24,6 +26,7 @@ __all__ = [
     "did_you_mean",
     "json_option",
     "keep_folder_clean",
+    "plain_text",
     "print_json",
     "program",
     "seed_option",
@@ -62,6 +65,13 @@ device_option = click.option(
     help="Where the arrays live; gpu needs CuPy and a GPU.",
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
+
+
+def plain_text(documented: object) -> str:
+    """A docstring for a terminal: without displayed formulas, and without the IDs of what it implements."""
+    text = re.sub(r"\n *\.\. math::.*(\n +\S.*)*(?=\n\n|$)\n?", "", inspect.getdoc(documented) or "")
+    text = re.sub(r":math:`([^`]*)`", r"\1", text)
+    return re.sub(r" *\[[A-Z]+-\d[^\]]*\]", "", text).replace("\n\n\n", "\n\n")
 
 
 def program() -> str:

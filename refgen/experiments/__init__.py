@@ -25,14 +25,20 @@ ENTRIES: dict[str, Entry] = {
     "contrastive-divergence": Entry("SYS-6 EBM-4", "an energy learned by CD-k, its gradient and its log Z"),
     "cost-by-dimension": Entry("EXP-1 SYS-42", "time of a training step against the dimension: SM, SSM, DSM"),
     "score-error": Entry("EXP-2 SYS-10 SYS-11 SYS-12", "how well SM, SSM and DSM estimate the clean score"),
-    "noise-size": Entry("EXP-3", "denoising score matching: exploding variance and a best noise"),
+    "noise-size": Entry(
+        "EXP-3 DSM-9 DSM-10", "denoising score matching: exploding variance and a best noise"
+    ),
     "trace-passes": Entry("EXP-17", "the trace of a Jacobian: one reverse pass for each dimension"),
     "sliced-pass": Entry("EXP-18", "along a direction: one more neuron and one reverse pass"),
     "projections": Entry("EXP-19", "vector fields projected on random directions"),
     "density-and-score": Entry("EXP-4", "density and score of a mixture of two Gaussians"),
-    "density-from-score": Entry("EXP-5", "the density back from its score, and where that fails"),
-    "low-density": Entry("EXP-7", "where there are no data, an estimated score is wrong"),
-    "noising": Entry("EXP-8", "noise makes the estimated score accurate between the modes, not everywhere"),
+    "density-from-score": Entry(
+        "EXP-5 EBM-9 ERR-35", "the density back from its score, and where that fails"
+    ),
+    "low-density": Entry("EXP-7 LAN-9", "where there are no data, an estimated score is wrong"),
+    "noising": Entry(
+        "EXP-8 NCSN-8 ERR-52", "noise makes the estimated score accurate between the modes, not everywhere"
+    ),
     "noise-levels": Entry("EXP-10", "three levels of noise: densities, scores, estimated scores"),
     "normalising": Entry("EXP-16", "a density keeps its area while it moves; a score is free of that"),
     "score-then-langevin": Entry("EXP-6 SYS-13", "score matching, then Langevin dynamics: the pipeline"),

@@ -138,7 +138,9 @@ NAMES = tuple(_PICTURES)
 
 
 def names_of(model: Any) -> list[str]:
-    """The pictures that there are of a run of this model."""
+    """The pictures that there are of a run of this model; of data that are not 2-D, the loss alone."""
+    if model.dim != 2:
+        return ["loss"]
     if not hasattr(model, "denoiser"):
         return ["overview", "samples", "loss"]
     missing = {"forward"} if _one_level(model) else set()
@@ -161,14 +163,14 @@ def pictures(
     law: the exact law of the model's (standardised) data; None will do for "loss". Raises ValueError for data
     that are not 2-D, where a picture is of points, and for a picture that there is not of this model.
     """
+    of_points = [name for name in names if name != "loss"]
+    if of_points and run.model.dim != 2:
+        raise ValueError(f"{run.folder} has data of dimension {run.model.dim}; pictures but loss need 2")
     there = names_of(run.model)
     for name in names:
         if name not in there:
             why, model = _why_not(run.model, name), run.config["model"]
             raise ValueError(f"no picture {name!r} of {model}, which {why}; there are {', '.join(there)}")
-    of_points = [name for name in names if name != "loss"]
-    if of_points and run.model.dim != 2:
-        raise ValueError(f"{run.folder} has data of dimension {run.model.dim}; pictures but loss need 2")
     if of_points and law is None:
         raise ValueError(f"law is None; {', '.join(of_points)} need the law of the data")
     for name in names:

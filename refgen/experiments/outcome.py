@@ -75,13 +75,13 @@ def claim_lines(claim: Claim) -> list[str]:
     """A claim for a terminal: the verdict, what, the number, its bound, by how much; "!" marks a surprise."""
     surprise = "!" if claim.holds != claim.expected else " "
     verdict = "holds" if claim.holds else "does not hold"
-    known = "" if claim.holds or claim.expected else ", as is known"
+    known = "" if claim.holds or claim.expected else " (known not to hold)"
     within = f" +- {claim.within:.2g}" if claim.relation == "==" and claim.within else ""
     bound = f"{claim.relation} {claim.bound:.4g}{within}"
-    *before, last = textwrap.wrap(claim.what + known, 42)
+    first, *rest = textwrap.wrap(claim.what + known, 42)
     number = f"{claim.measured:>10.4g} {bound:<17} {claim.margin}"
-    lines = [f"  {'':<14}{part}" for part in before]
-    return [*lines, f"{surprise} {verdict:<14}{last:<42}{number}".rstrip()]
+    lines = [f"{surprise} {verdict:<14}{first:<42}{number}".rstrip()]
+    return lines + [f"  {'':<16}{part}" for part in rest]
 
 
 def outcome_lines(ids: str, outcome: Outcome) -> list[str]:

@@ -93,6 +93,11 @@ class EBM:
         return Ladder(onp.array([0.0, self.std]))
 
     @property
+    def knows_density(self) -> bool:
+        """Whether log Z can be had, which takes a grid."""
+        return self.dim <= 2
+
+    @property
     def chain(self) -> int:
         """How many stages a sample goes through."""
         return self.stages
