@@ -40,12 +40,12 @@ class GAN:
     .. math:: \min_G\max_D\ \mathbb E_p\log D(x)+\mathbb E_z\log\big(1-D(G(z))\big)
 
     Each update trains the discriminator on a batch and as many fresh points of the generator, then, every
-    `critic_steps` updates, the generator. "minimax" is the game itself, over the mean of log D(x) +
-    log(1 - D(G(z))); "nonsaturating" has the generator lose -log D; in "wasserstein" a critic takes the discriminator's place. The loss that is shown is the
-    discriminator's: 2 log 2 = 1.386 where it cannot tell the two apart, but for "wasserstein". Nothing makes
-    the game converge, the players go round each other, and modes can be lost. The average of the weights,
-    which is sampled, is the steadier, and makes modes a little too narrow; momentum makes that worse.
-    There is no log_prob, and no score.
+    `critic_steps` updates, the generator. "minimax" is the game itself, over the mean of log D(x) + log(1 -
+    D(G(z))); "nonsaturating" has the generator lose -log D; in "wasserstein" a critic takes the
+    discriminator's place. The loss that is shown is the discriminator's: 2 log 2 = 1.386 where it cannot
+    tell the two apart, but for "wasserstein". Nothing makes the game converge, the players go round each
+    other, and modes can be lost. The average of the weights, which is sampled, is the steadier, and makes
+    modes a little too narrow; momentum makes that worse. There is no log_prob, and no score.
     """
 
     dim: int = 2

@@ -33,7 +33,7 @@ WHOLE = {"dim": 10**6, "depth": 1000, "latent": 10**6, "draws": 10**4, "bound_dr
 
 @dataclass(frozen=True)
 class MHVAE:
-    r"""Latent variables in a row, x = z_0, z_1, ..., z_T: an encoder up it and a decoder down it.
+    r"""Latent variables in a row, x = z_0, z_1, ..., z_T: an encoder goes up, a decoder down.
 
     .. math:: q(z_{1:T}\mid x)=\prod_tq(z_t\mid z_{t-1}),\qquad p(x,z_{1:T})=p(z_T)\prod_tp(z_{t-1}\mid z_t)
 

@@ -27,7 +27,7 @@ WHOLE = {"dim": 10**6, "hidden": 10**6, "layers": 1000}
 
 @dataclass(frozen=True)
 class RealNVP(CouplingFlow):
-    r"""A flow of affine couplings with masks that take turns, and a triangular affine map at the data's end.
+    r"""A flow of affine couplings, exact both ways: density and samples each in one pass.
 
     .. math:: x_2=z_2\,e^{s(z_1)}+t(z_1),\qquad x_1=z_1
 

@@ -29,7 +29,7 @@ WHOLE = {"dim": 10**6, "hidden": 10**6, "layers": 1000}
 
 @dataclass(frozen=True)
 class SplineFlow(CouplingFlow):
-    r"""A flow of spline couplings with halves that take turns, and a triangular affine map at the data's end.
+    r"""A flow of rational-quadratic spline couplings, exact both ways.
 
     Each coordinate of one half goes through a rising map of [-bound, bound] onto itself, of `bins` pieces,
     which a network draws from the other half; beyond the bound it stays as it is. The density is exact, and
