@@ -21,8 +21,8 @@ from refgen.commands.runs import HELP
 
 ROOT = Path(__file__).parents[1]
 COMMANDS = [
-    "verify", "equations", "misprints", "train", "sample", "evaluate", "plot", "animate", "demo", "models",
-    "datasets", "samplers",
+    "verify", "equations", "misprints", "train", "sample", "evaluate", "compare", "plot", "animate",
+    "reproduce", "demo", "models", "datasets", "samplers", "doctor",
 ]  # fmt: skip
 
 # As users start it: the installed script, and cli.py in a clone.
@@ -206,6 +206,12 @@ def test_misprints_tell_their_story():
     for part in ("printed", "correct", "why", "SJTU tutorial, slide 22", "smallest"):
         assert part in story
     assert json.loads(call("misprints", "ERR-22", "--json").stdout)[0]["rejected"] is True
+
+
+@pytest.mark.parametrize("words", [["misprints", "ERR-52"], ["equations", "NCSN-8"]])
+def test_what_an_experiment_shows_leads_to_it(words):
+    assert call(*words).stdout.splitlines()[-1].endswith("reproduce noising")
+    assert "reproduce" not in call("equations", "POST-5").stdout
 
 
 # ---- runs

@@ -12,6 +12,7 @@ from refgen.denoisers import Denoiser, ExactDenoiser, OneLevelDenoiser
 from refgen.evaluation import control_terms, evaluate, report_lines, score_times
 from refgen.ladders import Ladder
 from refgen.models.ddpm import DDPM
+from refgen.models.ebm import EBM
 from refgen.models.score_net import ScoreNet
 from refgen.samplers.ancestral import ancestral
 from refgen.schedules import linear
@@ -228,3 +229,12 @@ def test_too_few_points_and_samples_that_are_not_finite():
         evaluate(Model(RING), None, RING, Stream(0), n=1)
     with pytest.raises(ValueError, match="not finite"):
         evaluate(Model(RING, factor=np.nan), None, RING, Stream(0), n=10)
+
+
+def test_an_energy_whose_constant_is_out_of_reach_is_measured_without_a_likelihood():
+    law = distributions.Gaussian(np.zeros(3), np.eye(3))
+    model, said = EBM(dim=3, hidden=4, layers=1, stages=5), []
+    params = model.init(Stream(0))
+    report = evaluate(model, params, law, Stream(1), n=200, say=said.append)
+    assert "nll" not in report and report["samples"]["times_floor"] > 0 and report["score"]
+    assert any("3 dimensions" in line for line in said)

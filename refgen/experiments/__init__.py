@@ -48,7 +48,7 @@ ENTRIES: dict[str, Entry] = {
     "level-count": Entry("TAX-2", "10, 100 or 1000 levels of noise"),
     "posterior-gap": Entry("EXP-26", "a bound that rises, and a gap to the posterior that need not fall"),
     "gan-gaussian": Entry("SYS-5", "the smallest adversarial network: a Gaussian, and momentum"),
-    "gan-modes": Entry("SYS-39 TAX-3", "adversarial networks on a ring: modes found, objective and seed"),
+    "gan-modes": Entry("TAX-3", "adversarial networks on a ring: modes found, objective and seed"),
     "annealing-images": Entry(
         "EXP-12",
         "annealed Langevin dynamics on CIFAR-10",

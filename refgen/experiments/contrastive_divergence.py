@@ -166,7 +166,8 @@ def run(rng: Stream, say: Callable[..., None], updates: int = 500, n: int = 800)
     )
     return Outcome(
         "An energy-based model is trained with the gradient of a data term and a model term, the second from "
-        "Markov chains; its probabilities are inaccurate, since Z is only estimated.",
+        "Markov chains; its probabilities are inaccurate, since Z is only estimated: here, in one dimension, "
+        f"by {abs(estimate - log_z):.3f} and {abs(off):.3f} nats.",
         claims,
         numbers,
         figure(thetas, curves),

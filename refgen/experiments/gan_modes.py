@@ -22,6 +22,7 @@ from refgen.distributions.gaussian import Gaussian
 from refgen.evaluation import evaluate
 from refgen.experiments.outcome import Claim, Outcome
 from refgen.formulas import adversarial, noise_contrastive
+from refgen.formulas.elementary import sigmoid
 from refgen.models.gan import GAN, OBJECTIVES
 
 __all__ = ["DATA", "FROZEN", "LAW", "Match", "Trained", "discriminator", "run", "trained"]
@@ -82,7 +83,7 @@ def discriminator(
     masses = np.exp(log_p) * cell, np.exp(log_q) * cell
     logits = model.logits(params, places.astype(np.float32)).astype(np.float64)
     exact = adversarial.optimal_discriminator(log_p, log_q)
-    off = np.sum((masses[0] + masses[1]) / 2 * (1 / (1 + np.exp(-logits)) - exact) ** 2)
+    off = np.sum((masses[0] + masses[1]) / 2 * (sigmoid(logits) - exact) ** 2)
     value = -np.sum(masses[0] * adversarial.nonsaturating_loss(logits))
     value += np.sum(masses[1] * adversarial.minimax_loss(logits))
     best = adversarial.game_value(noise_contrastive.js_divergence(*masses))

@@ -85,8 +85,7 @@ def run(rng: Stream, say: Callable[..., None], n: int = 4000, counts: Sequence[i
         "equal steps a level": list(steps.values()),
     }
     return Outcome(
-        "Noise-conditional score networks use 100 or 1000 levels of noise; 10 do as well where as many steps "
-        "are taken in all.",
+        "Noise-conditional score networks use 100 or 1000 levels of noise.",
         claims,
         numbers,
         figure_of(list(calls.values()), list(steps.values())),

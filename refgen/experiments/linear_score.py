@@ -13,6 +13,7 @@ import numpy as np
 from refgen.distributions.base import Distribution
 from refgen.distributions.mixture import GaussianMixture
 from refgen.formulas import denoising, score_matching, sliced
+from refgen.formulas.forward import diffuse
 from refgen.plots import grid
 
 __all__ = ["Fields", "clean_error", "fit_denoising", "fit_implicit", "fit_sliced", "law", "on_a_grid"]
@@ -77,7 +78,7 @@ def fit_sliced(fields: Fields, x: np.ndarray, v: np.ndarray) -> np.ndarray:
 
 def fit_denoising(fields: Fields, x: np.ndarray, eps: np.ndarray, std: float) -> np.ndarray:
     """The parameters (k,) of least denoising loss on points x with noise std eps, both (n, d)."""
-    x_noisy = x + std * eps
+    x_noisy = diffuse(x, eps, 1.0, std)
     values = fields.values(x_noisy)
     # Least squares: the target along each field stands where the implicit objective has minus a trace.
     target = denoising.kernel_score(x, x_noisy, std)

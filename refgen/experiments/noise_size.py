@@ -18,6 +18,7 @@ from refgen.backend import Stream
 from refgen.experiments.linear_score import clean_error, fit_denoising, fit_implicit, law, on_a_grid
 from refgen.experiments.outcome import Claim, Outcome
 from refgen.formulas import denoising
+from refgen.formulas.forward import diffuse
 from refgen.formulas.score_matching import explicit
 
 __all__ = ["Variances", "bias", "errors", "run", "slope", "variances"]
@@ -44,7 +45,7 @@ def variances(stds: tuple[float, ...], points: int, rng: Stream) -> Variances:
     x = truth.sample(rng.spawn("data"), points)
     rows: list[tuple[float, ...]] = []
     for std in stds:
-        x_noisy = x + std * rng.spawn(f"noise {std}").normal(points, 2)
+        x_noisy = diffuse(x, rng.spawn(f"noise {std}").normal(points, 2), 1.0, std)
         values = fields.values(x_noisy)
         s, target = values @ theta, denoising.kernel_score(x, x_noisy, std)
         loss = denoising.denoising(s, x, x_noisy, std)

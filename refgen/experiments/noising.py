@@ -12,12 +12,12 @@ from refgen.backend import Stream
 from refgen.experiments.low_density import STD as LITTLE
 from refgen.experiments.low_density import strip
 from refgen.experiments.outcome import Claim, Outcome
-from refgen.experiments.two_modes import FAR, LIMIT, errors, estimated, regions, tolerable
+from refgen.experiments.two_modes import FAR, LIMIT, errors, estimated, regions
 
 __all__ = ["STD", "run"]
 
 STD = 2.0
-WIDE = 24.0  # half the side of the panel that shows what lies far out
+WIDE = 44.0  # half the side of the panel that shows what lies far out
 
 
 def run(rng: Stream, say: Callable[..., None], **training: Any) -> Outcome:
@@ -31,13 +31,11 @@ def run(rng: Stream, say: Callable[..., None], **training: Any) -> Outcome:
         f"std {std:g}": {name: error._asdict() for name, error in found.items()}
         for std, found in [(LITTLE, before), (STD, after)]
     }
-    bound = tolerable(STD)
     claims = [
         Claim(f"relative error in the valley, std {LITTLE:g}", before["valley"].relative, ">=", 0.5),
         Claim(f"relative error in the valley, std {STD:g}", after["valley"].relative, "<=", 0.1),
         Claim(f"relative error beside the modes, std {STD:g}", after["beside"].relative, "<=", 0.1),
-        Claim("RMSE in the valley", after["valley"].rmse, "<=", bound),
-        Claim(f"'everywhere': RMSE at |x| = {FAR:g}", after["far"].rmse, "<=", bound, expected=False),
+        Claim(f"'everywhere': the same at |x| = {FAR:g}", after["far"].relative, "<=", 0.1, expected=False),
     ]
     figure = strip(denoiser, STD, "perturbed", WIDE)
     ax = figure.axes[3]
@@ -51,6 +49,7 @@ def run(rng: Stream, say: Callable[..., None], **training: Any) -> Outcome:
         numbers,
         figure,
         "The noise fills the valley with data, and the estimate becomes accurate there. Far out, where "
-        "even noisy data are rare, it is still wrong (the dotted square is that of the other panels).",
+        f"even noisy data are rare, it is off by {after['far'].relative:.0%}, at the modes by "
+        f"{after['modes'].relative:.0%} (the dotted square is that of the other panels).",
         "It holds where the noisy density has mass, between the modes for one, and not far from all data.",
     )

@@ -31,6 +31,8 @@ class Claim(NamedTuple):
     @property
     def holds(self) -> bool:
         """Whether the measured number is as claimed; never for one that is not finite."""
+        if not np.isfinite(self.measured):
+            return False
         if self.relation == "<=":
             return bool(self.measured <= self.bound)
         if self.relation == ">=":
@@ -67,15 +69,19 @@ class Outcome:
 
 
 def surprises(outcome: Outcome) -> list[Claim]:
-    """The claims that did not come out as is known of them."""
-    return [claim for claim in outcome.claims if claim.holds != claim.expected]
+    """The claims that did not come out as is known of them, or not as a number."""
+    return [claim for claim in outcome.claims if _surprises(claim)]
+
+
+def _surprises(claim: Claim) -> bool:
+    return claim.holds != claim.expected or not np.isfinite(claim.measured)
 
 
 def claim_lines(claim: Claim) -> list[str]:
     """A claim for a terminal: the verdict, what, the number, its bound, by how much; "!" marks a surprise."""
-    surprise = "!" if claim.holds != claim.expected else " "
+    surprise = "!" if _surprises(claim) else " "
     verdict = "holds" if claim.holds else "does not hold"
-    known = "" if claim.holds or claim.expected else " (known not to hold)"
+    known = "" if claim.holds or claim.expected or _surprises(claim) else " (known not to hold)"
     within = f" +- {claim.within:.2g}" if claim.relation == "==" and claim.within else ""
     bound = f"{claim.relation} {claim.bound:.4g}{within}"
     first, *rest = textwrap.wrap(claim.what + known, 42)

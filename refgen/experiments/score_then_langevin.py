@@ -85,7 +85,8 @@ def run(rng: Stream, say: Callable[..., None], n: int = 4000, train_steps: int =
         figure_of(noisy, exact, learned, error, chains, points, noisy.sample(rng.spawn("shown"), n)),
         "Sliced score matching sees data alone and finds the arrows; chains that follow them, from anywhere, "
         "become samples. No normalised density was needed.",
-        "The law must be in one piece: see lost-weights for what happens where it is not.",
+        f"The law is that of data under noise of std {MODEL.std:g}, and must be in one piece: see "
+        "lost-weights for what happens where it is not.",
     )
 
 
@@ -94,7 +95,7 @@ def figure_of(
 ) -> Figure:
     """The panels, in two rows. chains: (n, times, 2), from the start on."""
     figure, axes = plots.panels(2, 3, width=9.0)
-    titles = ["data", "exact score", f"learned score, relative error {error:.2f}"]
+    titles = [f"data, noise {MODEL.std:g}", "exact score", f"learned score, relative error {error:.2f}"]
     titles += ["eight Langevin chains, 200 steps", "samples of the chains", "exact samples"]
     for ax, title in zip(axes.flat, titles, strict=True):
         plots.frame(ax, LIMIT, title)

@@ -27,7 +27,7 @@ LIMIT = 6.0  # half the side of the pictures
 
 MODEL = NCSN(T=10, largest=6.0, smallest=0.3)
 POINTS, STEPS = 5000, 4000
-FAR = 20.0  # from the origin
+FAR = 40.0  # from the origin
 
 
 class Error(NamedTuple):
@@ -61,7 +61,7 @@ def regions(std: float) -> dict[str, np.ndarray]:
     """Places (m, 2) under noise of that std, by name.
 
     modes: within one std of the noisy modes about both, counted alike. valley: within 1 of the midpoint.
-    beside: within 1 of the two corners (3, -3) and (-3, 3), where no mode is. far: a circle of radius 20.
+    beside: within 1 of the two corners (3, -3) and (-3, 3), where no mode is. far: a circle of radius 40.
     """
     spread = float(np.sqrt(LAW.component_stds[0] ** 2 + std**2))
     aside = LAW.means * [1.0, -1.0]

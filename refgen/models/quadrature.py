@@ -18,11 +18,12 @@ MOST = {1: 2**16, 2: 2**11}  # nodes along an axis
 
 
 def log_normaliser_with_error(energy: Array, spacing: float) -> tuple[Array, Array]:
-    """log Z from the energies at the nodes of a grid, and how far off it may be; both float64, of no axes.
+    """log Z from the energies at the nodes of a grid, and a warning; both float64, of no axes.
 
     energy: (m,) or (m, m), m odd. spacing: of the nodes. The trapezoidal sum over a density that vanishes at
-    the border converges faster than any power of the spacing; the error is what the sum over every second
-    node differs by, and the share of the mass in the outer tenth, a warning that more lies beyond the grid.
+    the border converges faster than any power of the spacing; the warning is what the sum over every
+    second node differs by, and the share of the mass in the outer tenth. Near 0 it says that log Z is right;
+    it is no bound where much of the mass lies beyond the grid.
     """
     energy = energy.astype(np.float64)
     d, m = energy.ndim, energy.shape[0]

@@ -5,7 +5,8 @@ r"""Underdamped Langevin dynamics at one level of noise: points with a velocity.
 of which each step is split into a kick, two half drifts, and friction with noise between them (Leimkuhler &
 Matthews 2013). With little friction a point keeps its direction, so a wide law is crossed in far fewer steps
 than by `langevin`, and on a Gaussian the points that it settles in are not too wide. Under strong friction
-it is `langevin`. Modes that are well apart stay apart here, too.
+it moves as `langevin` does, but each noise is shared by two steps, which keeps a Gaussian's width. Modes
+that are well apart stay apart here, too.
 """
 
 from __future__ import annotations
@@ -40,9 +41,10 @@ def underdamped(
     """x_0, (n, d), from x_T, (n, d), any points, in so many steps at level t; a call of the denoiser each.
 
     denoiser, rng, denoise, trajectory: as for `langevin`. The velocities are at first standard normal. step:
-    c in units of the level's noise variance, in (0, 2), of time steps sqrt(2 c): then strong friction makes
-    of it `langevin` with the step c. friction: gamma > 0 in units of 1 / sqrt(signal^2 + std^2): at 2 a law
-    that wide, as that of standardised data is, is approached fastest. Raises ValueError as `langevin`, and
+    c in units of the level's noise variance, in (0, 2), of time steps sqrt(2 c): then under strong friction
+    the mean moves as by `langevin` with the step c. friction: gamma > 0 in units of
+    1 / sqrt(signal^2 + std^2): at 2 a law that wide, as that of standardised data is, is approached fastest.
+    Raises ValueError as `langevin`, and
     for a friction that is not > 0.
     """
     check_level(levels, t)

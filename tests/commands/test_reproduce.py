@@ -111,3 +111,8 @@ def test_a_folder_that_cannot_be_is_said_before_the_work(made_up, tmp_path):
     (tmp_path / "file").write_text("")
     result = call("drawn-number", "--out", "file")
     assert result.exit_code == 2 and "drawing" not in result.stderr
+
+
+def test_names_and_all_do_not_go_together(made_up):
+    result = call("drawn-number", "--all")
+    assert result.exit_code == 2 and "not both" in result.stderr

@@ -103,6 +103,12 @@ def test_pieces_of_many_points_are_drawn_anew(trained, monkeypatch):
     assert result.stdout.splitlines()[-1] == "accepted 100% of the proposals"
 
 
+def test_chains_that_do_not_move_are_not_passed_off_as_samples(trained):
+    _, result = drawn(trained / "ddpm", "--sampler", "mala", "--exact", "--steps", 4, "--step", 1e6)
+    assert "accepted 0% of the proposals" in result.stdout
+    assert "warning: nearly every proposal was refused" in result.stderr
+
+
 def test_options_reach_the_sampler(trained):
     args = ("--sampler", "mala", "--exact", "--steps", 20, "--std", 0.5)
     shares = [drawn(trained / "ddpm", *args, "--step", step)[1].stdout.split()[-4] for step in (0.01, 1, 8)]

@@ -65,3 +65,16 @@ def test_the_program_off_the_path_is_called_by_its_path(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", "")
     monkeypatch.setattr(sys, "argv", [str(tmp_path / ".venv" / "bin" / "refgen")])
     assert shared.program() == ".venv/bin/refgen"
+
+
+def test_a_docstring_is_told_without_markup():
+    def documented():
+        r"""A game of two.                                             [GAN-1 to GAN-6]
+
+        .. math:: \min_G\max_D
+                  V
+
+        Where :math:`p` is a law, it says [this].
+        """
+
+    assert shared.plain_text(documented) == "A game of two.\n\nWhere p is a law, it says [this]."

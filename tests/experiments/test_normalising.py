@@ -13,7 +13,7 @@ from refgen.experiments.outcome import surprises
 
 def test_every_claim_holds():
     outcome = normalising.run(Stream(0), lambda *now: None)
-    assert len(outcome.claims) == 6 and all(claim.holds for claim in outcome.claims)
+    assert len(outcome.claims) == 5 and all(claim.holds for claim in outcome.claims)
     assert not surprises(outcome) and len(outcome.figure.axes) == 2 * len(normalising.FRAMES)
 
 

@@ -57,6 +57,16 @@ def test_lines_name_the_verdict_the_number_and_the_bound_in_100_columns():
     assert text[-1] == "  What to see."
 
 
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("relation", ["<=", ">=", "=="])
+@pytest.mark.parametrize("expected", [True, False])
+def test_what_is_no_number_never_holds_and_is_always_a_surprise(value, relation, expected):
+    claim = Claim("a", value, relation, 1.0, 1.0, expected)
+    assert not claim.holds
+    assert surprises(outcome(claim)) == [claim]
+    assert claim_lines(claim)[0].startswith("! does not hold a  ")
+
+
 def test_a_known_failure_says_so():
     (line,) = claim_lines(Claim("a", 3.0, "<=", 1.0, expected=False))
     assert line.startswith("  does not hold a (known not to hold)")

@@ -37,7 +37,7 @@ def test_regions_are_where_they_are_said_to_be():
     to_modes = np.min(np.linalg.norm(found["modes"][:, None] - two_modes.LAW.means, axis=-1), axis=1)
     assert 0.9 < to_modes.max() <= 1 + 1e-12 and two_modes.tolerable(0.8) == pytest.approx(0.2)
     assert np.all(np.linalg.norm(found["valley"], axis=1) <= 1 + 1e-12)
-    assert np.linalg.norm(found["far"], axis=1) == pytest.approx(20.0)
+    assert np.linalg.norm(found["far"], axis=1) == pytest.approx(two_modes.FAR)
     law = two_modes.LAW.diffused(1.0, 0.8)
     densest = {name: float(np.max(law.log_prob(places))) for name, places in found.items()}
     assert densest["modes"] > densest["valley"] + 5 > densest["beside"] + 7 > densest["far"]
