@@ -122,8 +122,9 @@ def card_lines(cards: list[Card]) -> list[str]:
             topic = card.topic
             lines += ["", TOPICS.get(topic, topic)] if lines else [TOPICS.get(topic, topic)]
         kind = card.kind if card.kind != "equation" else card.evidence
-        title = textwrap.shorten(card.title, 62, placeholder=" ..")
-        lines.append(f"  {card.id:<{width}}{title:<64}{kind}".rstrip())
+        room = 86 - width  # so that a line with the longest ID and kind has 100 columns
+        title = textwrap.shorten(card.title, room - 2, placeholder=" ..")
+        lines.append(f"  {card.id:<{width}}{title:<{room}}{kind}".rstrip())
     return lines
 
 

@@ -45,6 +45,7 @@ def test_train_sample_evaluate_on_the_device_give_the_hosts_numbers(gpu, tmp_pat
     (x, report, run), (on_gpu, report_gpu, run_gpu) = found["cpu"], found["gpu"]
     assert np.array_equal(x, on_gpu)
     assert np.array_equal(run.params, run_gpu.params)
+    assert report.pop("seconds") > 0 and report_gpu.pop("seconds") > 0  # of the clock
     assert report == report_gpu
     assert run.config["device"] == {"name": "cpu"} and run_gpu.config["device"] == {"name": "gpu"}
     assert (tmp_path / "cpu/metrics.csv").read_text().count("\n") == 2
