@@ -71,7 +71,8 @@ def mixture_without_renormalising(x, weights, means, covs):
             gaussian.log_prob(x[:i], means[:, :i], covs[:, :i, :i]) if i else 0.0
         )
         total = total + autoregressive.log_density(x[i], logits, mean, log_std)
-        total = total + np.logaddexp.reduce(unnormalised)
+        largest = np.max(unnormalised)
+        total = total + largest + np.log(np.sum(np.exp(unnormalised - largest)))
     return total
 
 

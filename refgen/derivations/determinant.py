@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import itertools
+import math
 from fractions import Fraction
 
 import numpy as np
 from hypothesis import strategies as st
 
+from refgen.autodiff import array_module
 from refgen.cards import equation, mutant
 from refgen.cards.strategies import rungs, together
 from refgen.derivations.directions import matrices
@@ -26,7 +28,7 @@ def norms(m):
 
 def permanent(m):
     n = m.shape[-1]
-    return sum(np.prod([m[i, p[i]] for i in range(n)]) for p in itertools.permutations(range(n)))
+    return sum(math.prod(m[i, p[i]] for i in range(n)) for p in itertools.permutations(range(n)))
 
 
 # ---- FLOW-2: the definition
@@ -55,7 +57,7 @@ def determinant_without_signs(m):
 def determinant_with_sign_of_first(m):
     n = m.shape[-1]
     orders = itertools.permutations(range(n))
-    return sum((-1) ** p[0] * np.prod([m[i, p[i]] for i in range(n)]) for p in orders)
+    return sum((-1) ** p[0] * math.prod(m[i, p[i]] for i in range(n)) for p in orders)
 
 
 # ---- FLOW-3: when there is an inverse
@@ -132,7 +134,8 @@ def adjugate_not_transposed(m):
 
 @mutant("signless", of="FLOW-3/adjugate", why="minors without the chessboard of signs")
 def adjugate_without_signs(m):
-    chessboard = (-1) ** np.add.outer(np.arange(len(m)), np.arange(len(m)))
+    index = array_module(m).arange(len(m))
+    chessboard = (-1) ** (index[:, None] + index)
     return determinant.adjugate(m) * chessboard.astype(m.dtype)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from itertools import product
 
 import numpy as np
@@ -243,9 +244,9 @@ def weights_of_paths(log_ratio, forward, reverse, prior, x_0):
 @mutant("bound", of="HVAE-5/chain", why="exp of the ELBO at every path: Jensen's inequality read as equality")
 def ratio_at_its_mean(forward, reverse, prior, states):
     T = len(forward)
-    q = np.prod([forward[t][states[t], states[t + 1]] for t in range(T)], axis=0)
+    q = math.prod(forward[t][states[t], states[t + 1]] for t in range(T))
     ratio = chain_paths.log_ratio(forward, reverse, prior, states)
-    return np.full(len(q), q @ ratio)
+    return np.broadcast_to(q @ ratio, q.shape)
 
 
 @equation(

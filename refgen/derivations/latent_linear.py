@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from refgen.autodiff import array_module
 from refgen.cards import equation, mutant
 from refgen.cards.strategies import covariances, points, positives, rungs, together
 from refgen.derivations.gaussian import log_density, matrices, normal_nodes
@@ -51,7 +52,7 @@ def exact_posterior(x, weight, bias, var):
 
 def prior_like(mean):
     """Mean and covariance of N(0, I), in mean's precision."""
-    return np.zeros_like(mean), np.eye(len(mean), dtype=mean.dtype)
+    return np.zeros_like(mean), array_module(mean).eye(len(mean), dtype=mean.dtype)
 
 
 def nodes_of(mean, cov):

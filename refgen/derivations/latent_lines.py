@@ -113,7 +113,7 @@ def register(number, row, latex, step, wrong, why):
 
     @mutant(wrong.__name__.replace("_", "-"), of=f"{row}/{number}", why=why)
     def with_that_line_wrong(q, joint):
-        lines = np.array(latent.evidence_lines(q, joint))
+        lines = latent.evidence_lines(q, joint).copy()
         lines[number - 9] = wrong(q, joint)
         return lines
 
@@ -143,6 +143,6 @@ def bound_is_below_the_evidence(evidence_lines, prior, likelihood, q):
 
 @mutant("posterior", of="ELBO-3/16", why="the mean over p(z|x), not over q: an upper bound")
 def bound_under_the_posterior(q, joint):
-    lines = np.array(latent.evidence_lines(q, joint))
+    lines = latent.evidence_lines(q, joint).copy()
     lines[7] = np.sum(joint / np.sum(joint) * np.log(joint / q))
     return lines
