@@ -40,7 +40,7 @@ def _shares(logits):
 def _densities(x, means, log_stds):
     """Those of the components, (..., K)."""
     stds = np.exp(log_stds)
-    return np.exp(-0.5 * ((x[..., None] - means) / stds) ** 2) / (np.sqrt(2 * np.pi) * stds)
+    return np.exp(-0.5 * ((x[..., None] - means) / stds) ** 2) / ((2 * np.pi) ** 0.5 * stds)
 
 
 def _magnitude(x, logits, means, log_stds):
@@ -102,7 +102,7 @@ def log_prob_as_mean(x, logits, means, log_stds):
 
 
 @equation(
-    "TAX-5/mixture-constant",
+    "TAX-5/normalised",
     title="conditional mixtures need no constant, however they depend on what was before",
     formula=autoregressive.log_prob,
     latex=r"\int\prod_i\sum_k\pi_k(x_{<i})\,N(x_i;m_k(x_{<i}),s_k^2(x_{<i}))\,dx=1",
@@ -123,18 +123,18 @@ def conditional_mixtures_have_mass_one(log_prob, bend, lean, log_scale):
     return np.sum(np.exp(log_prob(x, logits, means, log_stds))) / 9, 1.0
 
 
-@mutant("no-log-std", of="TAX-5/mixture-constant", why="the width left out of the normaliser")
+@mutant("no-log-std", of="TAX-5/normalised", why="the width left out of the normaliser")
 def mass_without_log_std(x, logits, means, log_stds):
     return log_prob_without_log_std(x, logits, means, log_stds)
 
 
-@mutant("not-normalised", of="TAX-5/mixture-constant", why="logits taken for logarithms of weights")
+@mutant("not-normalised", of="TAX-5/normalised", why="logits taken for logarithms of weights")
 def mass_of_raw_logits(x, logits, means, log_stds):
     return log_prob_of_raw_logits(x, logits, means, log_stds)
 
 
 @mutant(
-    "itself", of="TAX-5/mixture-constant", why="a mask off by one: a mean that looks at its own coordinate"
+    "itself", of="TAX-5/normalised", why="a mask off by one: a mean that looks at its own coordinate"
 )
 def mass_that_sees_itself(x, logits, means, log_stds):
     return autoregressive.log_prob(x, logits, means + 0.3 * np.tanh(x)[..., None], log_stds)
