@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from refgen.cards import equation, mutant
 from refgen.cards.strategies import laws, positives, reals, rungs, together
-from refgen.formulas import noise_contrastive
+from refgen.formulas import elementary, noise_contrastive
 from refgen.sources import GOODFELLOW_2014, GUTMANN_2010, GUTMANN_2012, LIN_1991
 
 RATIOS = st.one_of(st.sampled_from([1.0, 2.0, 0.5]), positives(0.05, 20))
@@ -51,12 +51,12 @@ def odds_by_counting(log_odds, data, noise, ratio, cell, size):
 
 @mutant("swapped", of="NCE-1/odds", why="the odds that it is noise")
 def odds_of_noise(log_model, log_noise, ratio=1.0):
-    return log_noise - log_model + np.log(ratio)
+    return log_noise - log_model + elementary.log(ratio)
 
 
 @mutant("noise", of="NCE-1/odds", why="the density of the noise left out, as if it were uniform")
 def odds_without_noise(log_model, log_noise, ratio=1.0):
-    return log_model - np.log(ratio) + 0 * log_noise
+    return log_model - elementary.log(ratio) + 0 * log_noise
 
 
 @mutant("ratio", of="NCE-1/odds", why="the ratio of the sample sizes left out")
@@ -66,7 +66,7 @@ def odds_without_ratio(log_model, log_noise, ratio=1.0):
 
 @mutant("multiplied", of="NCE-1/odds", why="the ratio multiplied where it divides")
 def odds_times_ratio(log_model, log_noise, ratio=1.0):
-    return log_model - log_noise + np.log(ratio)
+    return log_model - log_noise + elementary.log(ratio)
 
 
 @equation(

@@ -5,6 +5,7 @@ A model that joins the registry is tested here by itself, with all values of its
 
 import inspect
 from dataclasses import fields
+from functools import partial
 
 import numpy as onp
 import pytest
@@ -15,7 +16,7 @@ from refgen.backend import CPU, Stream
 from refgen.formulas import sliced
 from refgen.models import cnf, ddpm, learned_snr, mhvae
 from refgen.nets.monotone import Monotone
-from tests.device import DEVICES, IDS, counting, same
+from tests.device import DEVICES, DOUBLE, IDS, ROUNDING, counting, same
 
 # What a model has of these is made small.
 SMALL = {
@@ -79,8 +80,25 @@ def loss(model, device):
     return lambda: list(value_and_grad(model.loss)(params, x, rng))
 
 
-def update(model, device):
-    state = training.start(model, Stream(4, device=device))
+def rounding_decides(model, device):
+    """Whether the first step from the model's own start is as rounding has it, which is not the host's there.
+
+    Noise-contrastive estimation starts from the energy of its noise and the right log Z. The slopes of log Z
+    and of the last bias are 0 there, but for rounding, and Adam's first step is one of lr for any slope.
+    """
+    return getattr(model, "objective", "") == "nce" and (ROUNDING or device is not DOUBLE)
+
+
+def start(model, rng, moved):
+    """A state of training at the model's own start, or, if moved, at some_params."""
+    state = training.start(model, rng)
+    if moved:
+        state.params[:] = some_params(model, rng.device)
+    return state
+
+
+def update(model, device, moved=False):
+    state = start(model, Stream(4, device=device), moved)
     step = getattr(model, "update", None) or (lambda *given: training.gradient_step(model, *given))
 
     def work():
@@ -108,9 +126,10 @@ def test_a_model_does_on_a_device_what_it_does_on_the_host(device, work, name, o
     if work is not update and not hasattr(models.model_class(name), work.__name__):
         pytest.skip(f"{name} has no {work.__name__}")
     model = models.named(name, **options)
-    on_host = work(model, CPU)()
-    on_device = work(model, device)
-    work(model, device)()  # what is moved once is moved now
+    run = partial(update, moved=rounding_decides(model, device)) if work is update else work
+    on_host = run(model, CPU)()
+    on_device = run(model, device)
+    run(model, device)()  # what is moved once is moved now
     with counting() as count:
         found = on_device()
     # An estimated variance is read at each level: it is a number of the host.

@@ -11,7 +11,8 @@ from refgen.distributions import NAMES, GaussianMixture, named
 from refgen.optimizers import Adam
 from refgen.training import BLOCK, Batches, State, fit, start
 from tests.device import DEVICES, DOUBLE, IDS, counting, same
-from tests.device.test_models import VARIANT_IDS, VARIANTS
+from tests.device.test_models import VARIANT_IDS, VARIANTS, rounding_decides
+from tests.device.test_models import start as start_of
 
 MIXTURE = GaussianMixture([[-1.0, 0.0], [1.0, 0.5]], [0.1, 0.2], [1, 2])
 MODEL = models.named("ddpm", T=9, hidden=8, layers=2, features=4)
@@ -33,7 +34,10 @@ def numbers(state):
 @pytest.mark.parametrize(("name", "options"), VARIANTS, ids=VARIANT_IDS)
 def test_every_model_trains_to_the_same_numbers(device, name, options):
     model = models.named(name, **options)
-    host, there = (trained(start(model, Stream(0, device=d)), 5, model=model) for d in (CPU, device))
+    moved = rounding_decides(model, device)
+    host, there = (
+        trained(start_of(model, Stream(0, device=d), moved), 5, model=model) for d in (CPU, device)
+    )
     same(numbers(host), numbers(there))
 
 
