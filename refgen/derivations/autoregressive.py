@@ -133,9 +133,7 @@ def mass_of_raw_logits(x, logits, means, log_stds):
     return log_prob_of_raw_logits(x, logits, means, log_stds)
 
 
-@mutant(
-    "itself", of="TAX-5/normalised", why="a mask off by one: a mean that looks at its own coordinate"
-)
+@mutant("itself", of="TAX-5/normalised", why="a mask off by one: a mean that looks at its own coordinate")
 def mass_that_sees_itself(x, logits, means, log_stds):
     return autoregressive.log_prob(x, logits, means + 0.3 * np.tanh(x)[..., None], log_stds)
 
