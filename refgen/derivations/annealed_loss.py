@@ -1,4 +1,4 @@
-"""Cards of the loss over many levels of noise, and of its weights (NCSN-3, 4, 6, 11)."""
+"""Cards of the loss over many levels of noise, of its weights (NCSN-3, 4, 6, 11), and of how many (TAX-2)."""
 
 from __future__ import annotations
 
@@ -242,5 +242,18 @@ definition(
     r"\text{0 reverse passes by }x'",
     sources=[KIM("'Score-based Generative Model', what noise repairs")],
     shown_by=["DSM-13/target", "DSM-13/passes", "NCSN-3/loss"],
+    module=__name__,
+)
+
+
+# ---- TAX-2
+definition(
+    "TAX-2",
+    title="how many levels of noise a score network uses",
+    latex=r"L\in\{10,100,1000\}",
+    sources=[KIM("'Score-based Generative Model', noise levels")],
+    shown_by=["refgen.experiments.level_count"],
+    how="reported and not judged: distance by number of levels, refgen reproduce level-count",
+    kind="reported",
     module=__name__,
 )
