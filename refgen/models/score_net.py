@@ -43,6 +43,7 @@ class ScoreNet:
     """
 
     of_noisy_data: ClassVar[bool] = True
+    usual: ClassVar[dict[str, Any]] = dict(cool=0.5)  # else denoising ends in the noise of its gradient
 
     dim: int = 2
     std: float = 0.05  # of the noise on the data; 0.02 to 0.5
