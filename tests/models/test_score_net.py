@@ -78,15 +78,15 @@ def test_a_short_training_finds_the_score(objective, steps):
 @pytest.mark.parametrize("objective", OBJECTIVES)
 @pytest.mark.parametrize("data", ["moons", "ring", "swiss_roll", "two_gaussians"])
 def test_the_defaults_find_curves_and_do_not_find_weights(data, objective):
-    """10 to 90 s each. Two other seeds of denoising on the ring: 2.0 and 4.3 floors, one not within three."""
+    """10 to 90 s each. Denoising on the ring, by the command from seed 2: 1.7 floors, without cooling 3.3."""
     law, model, n = named(data).standardised()[0], ScoreNet(objective=objective), 10_000
     state = training.start(model, Stream(0, "score_net"))
-    for _ in training.fit(model, law, state, 10_000):
+    for _ in training.fit(model, law, state, 10_000, cool=ScoreNet.usual["cool"]):
         pass
     noisy, x = law.diffused(1.0, 0.05), model.sample(state.ema, n, Stream(3))
     assert score_error(model.denoiser(state.ema), law, 1.0, 0.05, Stream(1)) < 0.2
     if data == "two_gaussians":
-        assert abs(mode_weights(x, *law.modes).fractions[0] - 0.8) > 0.1
+        assert abs(mode_weights(x, *law.modes).z[0]) > 10  # how far off is the guess of the empty region
         return
     lines = directions(2, 128, Stream(2))
     floor = sampling_floor(noisy, n, lines, Stream(4)).max
