@@ -9,7 +9,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1] / "refgen"
 
-TRUTH = {"formulas", "backend", "autodiff", "schedules", "distributions"}
+TRUTH = {"formulas", "backend", "autodiff", "schedules", "processes", "distributions"}
 SAMPLING = TRUTH | {"denoisers"}
 CHECKED = SAMPLING | {"samplers", "nets", "models"}
 
@@ -27,11 +27,13 @@ ALLOWED = {
     "nets": {"backend", "autodiff", "threads"},
     "schedules": {"formulas", "backend"},
     "ladders": {"formulas"},
+    "processes": {"formulas", "ladders", "schedules"},
     "distributions": {"formulas", "backend", "threads"},
     "denoisers": TRUTH,
     "samplers": SAMPLING,
     "metrics": SAMPLING | {"threads"},
-    "models": {"nets", "formulas", "schedules", "ladders", "denoisers", "samplers", "backend", "autodiff"},
+    "models": {"nets", "formulas", "schedules", "ladders", "processes", "denoisers", "samplers"}
+    | {"backend", "autodiff"},
     "training": {"optimizers", "backend", "training_defaults"},
     "cards": {"backend", "sources", "derivations"},  # derivations only to find them, inside a function
     "derivations": CHECKED | {"cards", "sources"},
