@@ -8,13 +8,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 __all__ = [
+    "ALBERGO_2023",
     "ARJOVSKY_2017",
     "ARJOVSKY_2017_WGAN",
     "BAO_2022",
     "BENGIO_2000",
     "BISHOP_2006",
+    "BRADLEY_2024",
     "BURDA_2016",
     "CS167",
+    "DHARIWAL_2021",
     "DINH_2017",
     "DURKAN_2019",
     "EFRON_2011",
@@ -28,18 +31,23 @@ __all__ = [
     "GUTMANN_2012",
     "HANG_2023",
     "HO_2020",
+    "HO_2022",
     "HUTCHINSON_1989",
     "ISACHENKO",
+    "KARRAS_2022",
     "KIM",
     "KINGMA_2014",
     "KINGMA_2021",
     "LEIMKUHLER_2013",
     "LIN_1991",
+    "LIPMAN_2023",
+    "LIU_2023",
     "LUO_2022",
     "MESCHEDER_2018",
     "NICHOL_2021",
     "OORD_2016",
     "PAPAMAKARIOS_2021",
+    "POOLADIAN_2023",
     "REZENDE_2015",
     "ROBERTS_1996",
     "SALIMANS_2022",
@@ -49,10 +57,12 @@ __all__ = [
     "SONG_2019_SLICED",
     "SONG_2020",
     "SONG_2021",
+    "SONG_2021_LIKELIHOOD",
     "SONG_KINGMA_2021",
     "SONG_NOTES",
     "SOURCES",
     "TIPPING_1999",
+    "TONG_2024",
     "VALIANT_1979",
     "VINCENT_2011",
     "Citation",
@@ -141,6 +151,12 @@ NICHOL_2021 = _source(
 )
 KINGMA_2021 = _source(
     "KINGMA_2021", "Kingma et al. 2021", "Variational Diffusion Models", "NeurIPS 2021, arXiv:2107.00630"
+)
+KARRAS_2022 = _source(
+    "KARRAS_2022",
+    "Karras et al. 2022",
+    "Elucidating the Design Space of Diffusion-Based Generative Models",
+    "NeurIPS 2022, arXiv:2206.00364",
 )
 SALIMANS_2022 = _source(
     "SALIMANS_2022",
@@ -334,6 +350,55 @@ GERMAIN_2015 = _source(
     "ICML 2015, arXiv:1502.03509",
 )
 BISHOP_2006 = _source("BISHOP_2006", "Bishop 2006", "Pattern Recognition and Machine Learning", "Springer")
+DHARIWAL_2021 = _source(
+    "DHARIWAL_2021",
+    "Dhariwal & Nichol 2021",
+    "Diffusion Models Beat GANs on Image Synthesis",
+    "NeurIPS 2021, arXiv:2105.05233",
+)
+HO_2022 = _source("HO_2022", "Ho & Salimans 2022", "Classifier-Free Diffusion Guidance", "arXiv:2207.12598")
+BRADLEY_2024 = _source(
+    "BRADLEY_2024",
+    "Bradley & Nakkiran 2024",
+    "Classifier-Free Guidance is a Predictor-Corrector",
+    "arXiv:2408.09000",
+)
+LIPMAN_2023 = _source(
+    "LIPMAN_2023",
+    "Lipman et al. 2023",
+    "Flow Matching for Generative Modeling",
+    "ICLR 2023, arXiv:2210.02747",
+)
+LIU_2023 = _source(
+    "LIU_2023",
+    "Liu et al. 2023",
+    "Flow Straight and Fast: Learning to Generate and Transfer Data with Rectified Flow",
+    "ICLR 2023, arXiv:2209.03003",
+)
+ALBERGO_2023 = _source(
+    "ALBERGO_2023",
+    "Albergo & Vanden-Eijnden 2023",
+    "Building Normalizing Flows with Stochastic Interpolants",
+    "ICLR 2023, arXiv:2209.15571",
+)
+TONG_2024 = _source(
+    "TONG_2024",
+    "Tong et al. 2024",
+    "Improving and Generalizing Flow-Based Generative Models with Minibatch Optimal Transport",
+    "TMLR 2024, arXiv:2302.00482",
+)
+POOLADIAN_2023 = _source(
+    "POOLADIAN_2023",
+    "Pooladian et al. 2023",
+    "Multisample Flow Matching: Straightening Flows with Minibatch Couplings",
+    "ICML 2023, arXiv:2304.14772",
+)
+SONG_2021_LIKELIHOOD = _source(
+    "SONG_2021_LIKELIHOOD",
+    "Song et al. 2021",
+    "Maximum Likelihood Training of Score-Based Diffusion Models",
+    "NeurIPS 2021, arXiv:2101.09258",
+)
 FIELD = _source(
     "FIELD",
     "common slip",

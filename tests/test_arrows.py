@@ -31,6 +31,7 @@ ALLOWED = {
     "distributions": {"formulas", "backend", "threads"},
     "denoisers": TRUTH,
     "samplers": SAMPLING,
+    "guidance": {"formulas", "denoisers"},
     "metrics": SAMPLING | {"threads"},
     "models": {"nets", "formulas", "schedules", "ladders", "processes", "denoisers", "samplers"}
     | {"backend", "autodiff"},

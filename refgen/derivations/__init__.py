@@ -23,5 +23,7 @@ TOPICS = {
     "LAN": "Langevin dynamics",
     "NCSN": "Scores at many noise levels, annealed Langevin dynamics",
     "DDPM": "DDPM: training, sampling, variances",
+    "GUIDE": "Guidance: conditional sampling, by a classifier and without",
+    "FM": "Flow matching along straight lines",
     "TAX": "What the families of models have and lack",
 }

@@ -84,21 +84,25 @@ class GaussianMixture(Distribution):
         return (self.means, self.weights) if apart.min() >= SEPARATED * self.component_stds.max() else None
 
     def sample(self, rng: Stream, n: int) -> np.ndarray:
+        return self.sample_with_components(rng, n)[0]
+
+    def sample_with_components(self, rng: Stream, n: int) -> tuple[np.ndarray, np.ndarray]:
+        """As `sample`, and the component that each point is from, (n,) integers in 0..K - 1."""
         n = check_count(n)
         uniform = rng.uniform(n)
         means, ends, roots = self._like(uniform, "means", "_ends", "_roots")
-        which = np.searchsorted(ends, uniform, side="right")
+        which: Any = np.searchsorted(ends, uniform, side="right")
         points = means[which]
         if not self._has_density:
-            return points
+            return points, which
         noise = rng.normal(n, self.dim)
         if self.covs.ndim < 3:
             noise *= roots
             points += noise
-            return points
+            return points, which
         for j in range(self.dim):  # by columns of the triangular roots: a matrix for each point is too much
             points[:, j:] += roots[:, j:, j][which] * noise[:, j : j + 1]
-        return points
+        return points, which
 
     @cached_property
     def _ends(self) -> np.ndarray:
