@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 __all__ = [
+    "ANDERSON_1982",
     "ALBERGO_2023",
     "ARJOVSKY_2017",
     "ARJOVSKY_2017_WGAN",
@@ -43,6 +44,8 @@ __all__ = [
     "LIPMAN_2023",
     "LIU_2023",
     "LUO_2022",
+    "LU_2022",
+    "LU_2022_MULTISTEP",
     "MESCHEDER_2018",
     "NICHOL_2021",
     "OORD_2016",
@@ -59,6 +62,7 @@ __all__ = [
     "SONG_2021",
     "SONG_2021_LIKELIHOOD",
     "SONG_KINGMA_2021",
+    "SONG_MENG_2021",
     "SONG_NOTES",
     "SOURCES",
     "TIPPING_1999",
@@ -164,6 +168,24 @@ SALIMANS_2022 = _source(
     "Progressive Distillation for Fast Sampling of Diffusion Models",
     "ICLR 2022, arXiv:2202.00512",
 )
+SONG_MENG_2021 = _source(
+    "SONG_MENG_2021",
+    "Song, Meng & Ermon 2021",
+    "Denoising Diffusion Implicit Models",
+    "ICLR 2021, arXiv:2010.02502",
+)
+LU_2022 = _source(
+    "LU_2022",
+    "Lu et al. 2022 (DPM-Solver)",
+    "DPM-Solver: A Fast ODE Solver for Diffusion Probabilistic Model Sampling in Around 10 Steps",
+    "NeurIPS 2022, arXiv:2206.00927",
+)
+LU_2022_MULTISTEP = _source(
+    "LU_2022_MULTISTEP",
+    "Lu et al. 2022 (DPM-Solver++)",
+    "DPM-Solver++: Fast Solver for Guided Sampling of Diffusion Probabilistic Models",
+    "arXiv:2211.01095",
+)
 BAO_2022 = _source(
     "BAO_2022",
     "Bao et al. 2022",
@@ -217,6 +239,12 @@ LEIMKUHLER_2013 = _source(
     "Leimkuhler & Matthews 2013",
     "Rational Construction of Stochastic Numerical Methods for Molecular Sampling",
     "Applied Mathematics Research eXpress 2013 (1)",
+)
+ANDERSON_1982 = _source(
+    "ANDERSON_1982",
+    "Anderson 1982",
+    "Reverse-Time Diffusion Equation Models",
+    "Stochastic Processes and their Applications 12 (3)",
 )
 GARDINER_2009 = _source(
     "GARDINER_2009",

@@ -12,6 +12,10 @@ __all__ = ["NAMES", "describe", "named", "needs"]
 # Each name is the file and the function in it.
 _DESCRIPTIONS = {
     "ancestral": "the reverse chain of DDPM, T stochastic steps (Ho et al. 2020, Algorithm 2)",
+    "ddim": "from level to level with no fresh noise, or with some (Song, Meng & Ermon 2021)",
+    "dpm_solver": "the flow by single steps of order 1, 2 or 3 (Lu et al. 2022, DPM-Solver)",
+    "dpm_multistep": "the flow by steps with a memory: 2M and 3M (Lu et al. 2022, DPM-Solver++)",
+    "analytic": "ancestral with the best variances, found from data (Bao et al. 2022, Analytic-DPM)",
     "annealed_langevin": "Langevin steps at each level, the noisiest first (Song & Ermon 2019, Algorithm 1)",
     "langevin": "Langevin steps at one level, from its score alone (Parisi 1981)",
     "underdamped": "Langevin steps with a velocity: a wide law in fewer (Leimkuhler & Matthews 2013)",
@@ -22,6 +26,10 @@ NAMES = tuple(_DESCRIPTIONS)
 
 _NEEDS = {
     "ancestral": "the chain of a ddpm",
+    "ddim": "scores at many levels",
+    "dpm_solver": "scores at any level",
+    "dpm_multistep": "scores at many levels",
+    "analytic": "scores at many levels, and data",
     "annealed_langevin": "scores at many levels",
     "langevin": "a score at one level",
     "underdamped": "a score at one level",

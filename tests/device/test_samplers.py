@@ -1,7 +1,5 @@
 """Every sampler, walked by its registry, with exact and learned denoisers: as on the host, no transfers."""
 
-from functools import partial
-
 import numpy as np
 import pytest
 
@@ -73,27 +71,36 @@ ONE_LEVEL = {name: {"steps": 4} for name in ("langevin", "mala", "underdamped")}
 FEW = ONE_LEVEL | {"annealed_langevin": {"steps": 2}}  # of many more
 
 
+def options(sampler, levels):
+    """What a sampler is given besides: few steps, or variances that were found before."""
+    return {"variance": step_variances(levels)} if sampler == "analytic" else FEW.get(sampler, {})
+
+
 @pytest.mark.parametrize(("sampler", "make"), PAIRS)
 @pytest.mark.parametrize("device", DEVICES, ids=IDS)
 def test_points_are_as_on_the_host(sampler, make, device):
-    points = run(sampler, make, device, **FEW.get(sampler, {}))
+    given = options(sampler, SCHEDULE)
+    points = run(sampler, make, device, **given)
     assert type(points) is device.xp.ndarray
     assert points.dtype == np.float32
-    same(run(sampler, make, CPU, **FEW.get(sampler, {})), points, rtol=1e-3)
+    same(run(sampler, make, CPU, **given), points, rtol=1e-3)
 
 
 @pytest.mark.parametrize(("sampler", "make"), PAIRS)
 def test_the_loop_moves_nothing_but_the_stream_s_blocks(sampler, make):
     rng, denoiser = Stream(3, device=DOUBLE), make(DOUBLE.xp)
     x_T = rng.normal(9, 2, dtype=np.float32)
-    walk = partial(samplers.named(sampler), **FEW.get(sampler, {}))
-    walk(denoiser, SCHEDULE.respaced(2), x_T, rng)  # parameters, nodes and the like are moved once
+    walk = samplers.named(sampler)
+    walk(
+        denoiser, SCHEDULE.respaced(2), x_T, rng, **options(sampler, SCHEDULE.respaced(2))
+    )  # parameters, nodes and the like are moved once
     for steps in (2,) if sampler in ONE_LEVEL else (2, 4):
         levels = SCHEDULE.respaced(steps)
+        given = options(sampler, levels)
         if sampler in ("mala", "smc"):
             denoiser.log_prob(x_T, *levels.level(1))  # the noisy law, too
         with counting() as count:
-            walk(denoiser, levels, x_T, rng)
+            walk(denoiser, levels, x_T, rng, **given)
         assert count.transfers == 0
         assert count.blocks == 0
 
@@ -132,6 +139,19 @@ def test_kept_times_and_other_variances_are_as_on_the_host(device):
             for where, times in zip((CPU, device), kept, strict=True)
         ]
         same(*results, rtol=1e-3)
+        same(*kept, rtol=1e-3)
+
+
+@pytest.mark.parametrize("device", DEVICES, ids=IDS)
+def test_samplers_of_the_flow_are_as_on_the_host_in_every_order(device):
+    ways = [
+        ("ddim", {"eta": 0.5}),
+        *[(name, {"order": k}) for name in ("dpm_solver", "dpm_multistep") for k in (1, 3)],
+    ]
+    for sampler, given in ways:
+        kept = [dict.fromkeys([12, 5, 1, 0]) for _ in range(2)]
+        for where, times in zip((CPU, device), kept, strict=True):
+            run(sampler, learned, where, trajectory=times, **given)
         same(*kept, rtol=1e-3)
 
 

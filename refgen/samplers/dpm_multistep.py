@@ -1,0 +1,60 @@
+r"""DPM-Solver++: the probability-flow ODE by steps that remember what the denoiser said before.   [SDE-12]
+
+What is integrated is x_0 along the step: a constant (order 1, DDIM), or the line (2M) or the parabola (3M)
+through this prediction and the last ones, in half the log-SNR. So any order costs one call a level. The first
+steps have less to remember and are of lower order, and the last, to clean data, returns x_0(x_1).
+Source: Lu et al. 2022 (DPM-Solver++), algorithm 2.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from refgen.backend import Stream
+from refgen.denoisers import Denoiser
+from refgen.formulas.ddim import ddim_mean
+from refgen.formulas.solvers import multistep_2, multistep_3
+from refgen.samplers.dpm_solver import check_order
+from refgen.samplers.langevin import Levels
+from refgen.samplers.steps import kept_times
+
+__all__ = ["dpm_multistep"]
+
+Array = Any
+
+
+def dpm_multistep(
+    denoiser: Denoiser,
+    levels: Levels,
+    x_T: Array,
+    rng: Stream,
+    order: int = 2,
+    trajectory: dict[int, Array] | None = None,
+) -> Array:
+    """x_0, (n, d), from the noise x_T, (n, d), in T steps; T calls of the denoiser.
+
+    denoiser: asked for x_0 at each level. x_T: from N(0, std_T^2 I). rng: not used, there is no noise. order:
+    1, 2 or 3. trajectory: a dict whose keys are the levels to keep; its values become x_k. Raises ValueError
+    for another order and a kept level that is not there.
+    """
+    check_order(order)
+    kept, x = kept_times(trajectory, levels.T), x_T
+    said: list[Array] = []  # the last predictions of x_0, the newest first, and the levels that they are for
+    at: list[tuple[float, float]] = []
+    for k in range(levels.T, 1, -1):
+        if k in kept:
+            kept[k] = x
+        level_t, level_s = levels.level(k), levels.level(k - 1)
+        said, at = [denoiser.x_0(x, *level_t), *said][:order], [level_t, *at][:order]
+        if len(said) == 1:
+            x = ddim_mean(x, said[0], level_t, level_s)
+        elif len(said) == 2:
+            x = multistep_2(x, said[0], said[1], at[1], level_t, level_s)
+        else:
+            x = multistep_3(x, (said[0], said[1], said[2]), (at[1], at[2]), level_t, level_s)
+    if 1 in kept:
+        kept[1] = x
+    x_0 = denoiser.x_0(x, *levels.level(1))
+    if 0 in kept:
+        kept[0] = x_0
+    return x_0
