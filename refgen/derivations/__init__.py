@@ -25,5 +25,6 @@ TOPICS = {
     "DDPM": "DDPM: training, sampling, variances",
     "GUIDE": "Guidance: conditional sampling, by a classifier and without",
     "FM": "Flow matching along straight lines",
+    "SDE": "Continuous time: stochastic differential equations, reverse and flow",
     "TAX": "What the families of models have and lack",
 }
