@@ -29,12 +29,18 @@ __all__ = [
     "Straight",
     "SubVP",
     "Through",
+    "coefficients",
     "increments",
     "named",
     "through",
 ]
 
 Levels = Grid | Schedule | Ladder
+
+
+def coefficients(process: Process, t: float) -> tuple[float, float]:
+    """(f, g^2) at a time: of what SDE signal(t) x_0 + std(t) eps is the law.                       [SDE-1]"""
+    return process.drift(t), process.diffusion_var(t)
 
 
 def increments(levels: Levels, k: int) -> tuple[float, float]:

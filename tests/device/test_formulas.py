@@ -24,7 +24,7 @@ from refgen.backend import Stream
 from refgen.cards import CARDS
 from refgen.cards.inject import each, on_device
 from refgen.cards.load import load_cards
-from refgen.formulas import boxes, chain, elbo, elementary, forward, mixture, parametrisation, snr
+from refgen.formulas import boxes, chain, elbo, elementary, forward, mixture, parametrisation, process, snr
 from tests.device import DEVICES, DOUBLE, IDS, ROUNDING, counting, same
 
 load_cards()
@@ -37,9 +37,9 @@ PUBLIC = {
     for module in MODULES
     for name in module.__all__
 }
-# Schedules, and the variances of their steps, stay on the host: samplers take Python floats from them.
+# Schedules, processes and the variances of steps stay on the host: samplers take Python floats from them.
 STEPS = "refgen.samplers.ancestral"
-ON_HOST = {"refgen.schedules", f"{STEPS}:step_variances", f"{STEPS}:optimal_variances"}
+ON_HOST = {"refgen.schedules", "refgen.processes", f"{STEPS}:step_variances", f"{STEPS}:optimal_variances"}
 # Where its largest or smallest weight is met twice, rounding decides through which one it is differentiated.
 TIES = {"refgen.formulas.elbo.weight_spread"}
 COMPUTING = [
@@ -58,6 +58,7 @@ LAWS = MIXTURE, SHARED
 NOISY_BOXES = X, WEIGHTS, *CORNERS, 0.8
 MANY = np.arange(20.0).reshape(2, 10) / 7
 LOG_SNR = np.array([600.0, 3.0, 0.0, -2.0, -600.0])
+TIMES = np.array([1e-5, 0.1, 0.5, 0.9])
 
 # Formulas that no card asks for, or not in this form.
 EXAMPLES = [
@@ -76,6 +77,13 @@ EXAMPLES = [
     (mixture.cov, *SHARED),
     (mixture.squared_distances, X, X[:2]),
     (mixture.squared_distances, MANY, MANY + 1),
+    *[(getattr(process, f"cosine_{name}"), TIMES) for name in ("signal", "std", "drift", "diffusion_var")],
+    *[(f, LOG_SNR[1:-1]) for f in (process.cosine_time, process.straight_time, process.sub_vp_integral)],
+    *[(f, TIMES) for f in (process.straight_drift, process.straight_diffusion_var)],
+    *[(f, TIMES) for f in (process.edm_diffusion_var, process.vp_log_snr, process.vp_std, process.vp_drift)],
+    *[(f, TIMES, 0.1, 20.0) for f in (process.integral_time, process.linear_beta, process.karras_std)],
+    *[(f, TIMES, -TIMES) for f in (process.log_snr_diffusion_var, process.unit_power_drift)],
+    (process.ve_time, LOG_SNR, 4.0, 0.02),
     (parametrisation.unit_power, X, np.array(0.8), np.array(2.0)),
     (snr.log_alpha_bar_from_log_snr, LOG_SNR),
     (snr.alpha_bar_from_log_snr, LOG_SNR),
