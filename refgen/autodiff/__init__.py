@@ -8,5 +8,16 @@ that refgen uses, for the whole process. What it relies on beyond autograd's pub
 
 from refgen.autodiff import elementwise, matrices, reductions, shapes
 from refgen.autodiff.arrays import PRIVATE, array_module, register
+from refgen.autodiff.sigmoids import sigmoid, softplus
 
-__all__ = ["PRIVATE", "array_module", "elementwise", "matrices", "reductions", "register", "shapes"]
+__all__ = [
+    "PRIVATE",
+    "array_module",
+    "elementwise",
+    "matrices",
+    "reductions",
+    "register",
+    "shapes",
+    "sigmoid",
+    "softplus",
+]

@@ -11,7 +11,7 @@ from refgen.cards.strategies import covariances, points, reals, rungs, together
 from refgen.derivations.directions import matrices
 from refgen.derivations.fields import gradient
 from refgen.derivations.flow_maps import Triangular, normal, triangles
-from refgen.formulas import flow
+from refgen.formulas import autoregressive, flow
 from refgen.sources import BISHOP_2006, FIELD, REZENDE_2015, SJTU, SONG_NOTES
 
 FLOWS = [SJTU("'Normalizing Flows'"), REZENDE_2015("section 3")]
@@ -154,7 +154,7 @@ def conditionals(cov):
 @equation(
     "TAX-5",
     title="chain rule: a joint density one coordinate after the other",
-    formula=flow.autoregressive_log_prob,
+    formula=autoregressive.chain_rule_log_prob,
     latex=r"p(x)=\prod_ip(x_i\mid x_{<i})",
     sources=[SONG_NOTES("'The key challenge'")],
     evidence="algebra",
@@ -163,11 +163,11 @@ def conditionals(cov):
     tolerance=1e-10,
     examples=40,
 )
-def conditionals_multiply_to_the_joint(autoregressive_log_prob, x, cov):
+def conditionals_multiply_to_the_joint(chain_rule_log_prob, x, cov):
     variances, axes = np.linalg.eigh(cov)
     terms = (x @ axes) ** 2 / variances + np.log(2 * np.pi * variances)
     scale = np.sum(1 + (x @ axes) ** 2 / variances + abs(np.log(variances)))
-    return autoregressive_log_prob(x, conditionals(cov)), -0.5 * np.sum(terms), scale
+    return chain_rule_log_prob(x, conditionals(cov)), -0.5 * np.sum(terms), scale
 
 
 @mutant("independent", of="TAX-5", why="what came before is not looked at")
@@ -183,7 +183,7 @@ def product_with_order_turned(x, conditional):
 @equation(
     "TAX-5/constant",
     title="a product of conditional densities needs no constant",
-    formula=flow.autoregressive_log_prob,
+    formula=autoregressive.chain_rule_log_prob,
     latex=r"\int\prod_ip(x_i\mid x_{<i})\,dx=1",
     sources=[SONG_NOTES("'The key challenge'"), FIELD("a mask that lets a coordinate see itself")],
     evidence="quadrature",
@@ -192,7 +192,7 @@ def product_with_order_turned(x, conditional):
     tolerance=1e-10,
     examples=15,
 )
-def product_of_conditionals_has_mass_one(autoregressive_log_prob, bend, log_scale):
+def product_of_conditionals_has_mass_one(chain_rule_log_prob, bend, log_scale):
     def conditional(before, x):
         if not np.shape(before)[-1]:
             return -0.5 * (x**2 + float(np.log(2 * np.pi)))
@@ -201,7 +201,7 @@ def product_of_conditionals_has_mass_one(autoregressive_log_prob, bend, log_scal
 
     axes = np.linspace(-8, 8, 33), np.linspace(-16, 16, 97)
     x = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1)
-    return np.sum(np.exp(autoregressive_log_prob(x, conditional))) * 0.5 / 3, 1.0
+    return np.sum(np.exp(chain_rule_log_prob(x, conditional))) * 0.5 / 3, 1.0
 
 
 @mutant("itself", of="TAX-5/constant", why="a mask off by one: each coordinate is told its own value")

@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import autograd.numpy as np
 
-from refgen.formulas.elementary import Array, sigmoid
+from refgen.formulas.elementary import Array, sigmoid, softplus
 from refgen.formulas.energy import contrastive_loss
-from refgen.formulas.noise_contrastive import least_loss, log_odds, softplus
+from refgen.formulas.noise_contrastive import least_loss, log_odds
 
 __all__ = [
     "critic_loss",

@@ -11,7 +11,7 @@ from collections.abc import Callable
 import autograd.numpy as np
 
 from refgen.formulas.elementary import Array, exp, log, require_last_axis, sqrt
-from refgen.formulas.gaussian import log_prob_isotropic
+from refgen.formulas.gaussian import kl_variances, log_prob_isotropic
 from refgen.formulas.langevin import ula_moments
 
 __all__ = [
@@ -199,8 +199,7 @@ def reverse_gap(var: Array, std_t: Array, std_s: Array, step: Array, steps: int)
     start = sqrt(var + std_t**2)  # one std of x_t: the mean square of what is linear in it
     slope, var_s = ve_reverse_kernel(var, std_t, std_s)
     mean, langevin_var = ula_moments(start, 0 * start, 0 * start, var + std_s**2, step, steps)
-    ratio = langevin_var / var_s
-    return 0.5 * (ratio - 1 - log(ratio) + (slope * start - mean) ** 2 / var_s)
+    return kl_variances(langevin_var, var_s) + 0.5 * (slope * start - mean) ** 2 / var_s
 
 
 def restores_weights(largest: Array, separation: Array) -> Array:

@@ -16,11 +16,12 @@ import autograd.numpy as np
 
 from refgen.autodiff import array_module
 from refgen.formulas import gaussian
-from refgen.formulas.elementary import Array, require_last_axis
+from refgen.formulas.elementary import Array, log_sum_exp, require_last_axis
 
 __all__ = [
     "ancestral",
     "cdf",
+    "chain_rule_log_prob",
     "draw",
     "log_density",
     "log_prob",
@@ -29,7 +30,6 @@ __all__ = [
     "mixture_log_prob",
 ]
 
-HALF_LOG_2PI = 0.5 * math.log(2 * math.pi)
 NODE_COUNT, FAR = 48, 9.0  # of Gauss's rule for the normal distribution function, and where that is 0 or 1
 
 
@@ -38,7 +38,7 @@ def log_weights(logits: Array) -> Array:
 
     logits: (..., K). Returns (..., K).
     """
-    return logits - _log_sum_exp(logits)[..., None]
+    return logits - log_sum_exp(logits)[..., None]
 
 
 def log_density(x: Array, logits: Array, means: Array, log_stds: Array) -> Array:
@@ -51,11 +51,11 @@ def log_density(x: Array, logits: Array, means: Array, log_stds: Array) -> Array
     Source: Bishop 2006, section 5.6.
     """
     z = (x[..., None] - means) * np.exp(-log_stds)
-    return _log_sum_exp(logits - log_stds - 0.5 * z * z) - _log_sum_exp(logits) - HALF_LOG_2PI
+    return log_sum_exp(logits - log_stds - 0.5 * z * z) - log_sum_exp(logits) - gaussian.log_normaliser(1.0)
 
 
 def log_prob(x: Array, logits: Array, means: Array, log_stds: Array) -> Array:
-    r"""Log-density of a point by the chain rule; there is no constant to be found.                 [TAX-5]
+    r"""Log-density by the chain rule, of coordinates that have each a mixture, all at once.         [TAX-5]
 
     .. math:: \log p(x)=\sum_{i=1}^d\log p(x_i\mid x_1,\dots,x_{i-1})
 
@@ -65,6 +65,17 @@ def log_prob(x: Array, logits: Array, means: Array, log_stds: Array) -> Array:
     """
     require_last_axis(x=x, logits=logits[..., 0])
     return np.sum(log_density(x, logits, means, log_stds), axis=-1)
+
+
+def chain_rule_log_prob(x: Array, conditional: Callable[[Array, Array], Array]) -> Array:
+    r"""Log-density by the chain rule, one coordinate after the other; no constant is needed.         [TAX-5]
+
+    .. math:: \log p(x)=\sum_{i=1}^d\log p(x_i\mid x_1,\dots,x_{i-1})
+
+    x: (..., d). conditional: (x_<i, x_i) -> log p(x_i | x_<i), (..., i - 1) and (...) -> (...), a normalised
+    density of x_i. Returns (...). Source: Dong-A notes, 'The key challenge'.
+    """
+    return sum(conditional(x[..., :i], x[..., i]) for i in range(np.shape(x)[-1]))
 
 
 def cdf(x: Array, logits: Array, means: Array, log_stds: Array) -> Array:
@@ -144,17 +155,9 @@ def mixture_log_prob(x: Array, weights: Array, means: Array, covs: Array) -> Arr
     x: (..., d). The others as for `mixture_conditional`. Returns (...).
     """
     require_last_axis(means=means, x=x)
-    terms = (
-        log_density(x[..., i], *mixture_conditional(x[..., :i], weights, means, covs))
-        for i in range(np.shape(x)[-1])
+    return chain_rule_log_prob(
+        x, lambda before, here: log_density(here, *mixture_conditional(before, weights, means, covs))
     )
-    return sum(terms)
-
-
-def _log_sum_exp(a: Array) -> Array:
-    """log sum_k exp(a_k) over the last axis."""
-    largest = np.max(a, axis=-1, keepdims=True)
-    return largest[..., 0] + np.log(np.sum(np.exp(a - largest), axis=-1))
 
 
 def _normal_cdf(z: Array) -> Array:

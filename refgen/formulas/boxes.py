@@ -22,7 +22,7 @@ from typing import Any
 import autograd.numpy as np
 
 from refgen.autodiff import array_module
-from refgen.formulas.elementary import Array, identity_like, log, require_last_axis
+from refgen.formulas.elementary import Array, identity_like, log, log_sum_exp, require_last_axis, softmax
 
 __all__ = [
     "clean_log_prob",
@@ -55,8 +55,7 @@ def log_prob(x_t: Array, weights: Array, low: Array, high: Array, signal: float,
     Returns (...). Raises ValueError where the last axes differ.
     """
     log_joint, _, _, _ = _parts(x_t, weights, low, high, signal, std)
-    largest = np.max(log_joint, axis=-1, keepdims=True)
-    return largest[..., 0] + np.log(np.sum(np.exp(log_joint - largest), axis=-1))
+    return log_sum_exp(log_joint)
 
 
 def score(x_t: Array, weights: Array, low: Array, high: Array, signal: float, std: Array) -> Array:
@@ -67,19 +66,19 @@ def score(x_t: Array, weights: Array, low: Array, high: Array, signal: float, st
     Arguments as for `log_prob`. Returns (..., d).
     """
     log_joint, y, _, _ = _parts(x_t, weights, low, high, signal, std)
-    return np.sum(_softmax(log_joint) * y, axis=-2) / std
+    return np.sum(softmax(log_joint)[..., None] * y, axis=-2) / std
 
 
 def posterior_mean(x_t: Array, weights: Array, low: Array, high: Array, signal: float, std: Array) -> Array:
     r"""E[x_0 | x_t], from means of truncated Gaussians. Arguments as for `log_prob`. Returns (..., d)."""
     log_joint, _, w, _ = _parts(x_t, weights, low, high, signal, std)
-    return np.sum(_softmax(log_joint) * _within(w, low, high), axis=-2)
+    return np.sum(softmax(log_joint)[..., None] * _within(w, low, high), axis=-2)
 
 
 def posterior_cov(x_t: Array, weights: Array, low: Array, high: Array, signal: float, std: Array) -> Array:
     r"""Cov[x_0 | x_t], within and between the boxes. Arguments as for `log_prob`. Returns (..., d, d)."""
     log_joint, _, w, var = _parts(x_t, weights, low, high, signal, std)
-    r, mu = _softmax(log_joint), _within(w, low, high)
+    r, mu = softmax(log_joint)[..., None], _within(w, low, high)
     centred = mu - np.sum(r * mu, axis=-2, keepdims=True)
     inside = np.sum(r * var * ((high - low) / 2) ** 2, axis=-2)
     return inside[..., None] * identity_like(x_t) + np.swapaxes(r * centred, -1, -2) @ centred
@@ -156,9 +155,3 @@ def _gauss_legendre(xp: Any, dtype: Any) -> tuple[Array, Array]:
 def _within(w: Array, low: Array, high: Array) -> Array:
     """The point at w in [-1, 1] of each box."""
     return (low + high) / 2 + w * (high - low) / 2
-
-
-def _softmax(log_joint: Array) -> Array:
-    """Responsibilities (..., K, 1)."""
-    joint = np.exp(log_joint - np.max(log_joint, axis=-1, keepdims=True))
-    return (joint / np.sum(joint, axis=-1, keepdims=True))[..., None]

@@ -8,12 +8,11 @@ q(x_s | x_t, x_0), and where it is not, a term without parameters is left, `vari
 
 from __future__ import annotations
 
-import math
-
 import autograd.numpy as np
 
 from refgen.formulas.elementary import Array, log, log1p, require_last_axis
 from refgen.formulas.forward import alpha_bar, noise_var
+from refgen.formulas.gaussian import kl_variances, log_normaliser
 from refgen.formulas.posterior import posterior_var
 
 __all__ = [
@@ -57,7 +56,7 @@ def l_0_gaussian(x_0: Array, x_0_hat: Array, decoder_var: Array) -> Array:
     require_last_axis(x_0=x_0, x_0_hat=x_0_hat)
     error = x_0 - x_0_hat
     d = np.shape(x_0)[-1]
-    return np.sum(error * error, axis=-1) / (2 * decoder_var) + 0.5 * d * log(2 * math.pi * decoder_var)
+    return np.sum(error * error, axis=-1) / (2 * decoder_var) + log_normaliser(decoder_var, d)
 
 
 def decoder_var(alpha_bar_1: Array, noise_var_1: Array) -> Array:
@@ -114,8 +113,7 @@ def variance_gap(alpha_t: Array, alpha_bar_s: Array, var: Array) -> Array:
     alpha_t, alpha_bar_s: in (0, 1). var: the reverse step's variance, > 0. Broadcastable. Zero where var
     is the posterior's variance.
     """
-    exact = posterior_var(alpha_t, alpha_bar_s)
-    return 0.5 * ((exact - var) / var - log(exact / var))
+    return kl_variances(posterior_var(alpha_t, alpha_bar_s), var)
 
 
 def l_step(eps: Array, eps_hat: Array, alpha_t: Array, alpha_bar_s: Array, var: Array) -> Array:

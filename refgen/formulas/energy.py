@@ -11,7 +11,7 @@ from collections.abc import Callable
 import autograd.numpy as np
 from autograd import elementwise_grad
 
-from refgen.formulas.elementary import Array, require_last_axis
+from refgen.formulas.elementary import Array, log_sum_exp, require_last_axis
 
 __all__ = [
     "asymmetry",
@@ -47,9 +47,7 @@ def log_normaliser(energy: Array, log_weight: Array) -> Array:
     over discrete states; -log q(x_i) - log n for n draws from a density q, which estimates Z (not log Z)
     without bias. Returns (...). Finite wherever log Z is. Source: Song & Kingma 2021.
     """
-    exponent = log_weight - energy
-    largest = np.max(exponent, axis=-1, keepdims=True)
-    return largest[..., 0] + np.log(np.sum(np.exp(exponent - largest), axis=-1))
+    return log_sum_exp(log_weight - energy)
 
 
 def contrastive_loss(energy_data: Array, energy_model: Array, mass_model: Array | None = None) -> Array:

@@ -12,11 +12,10 @@ from collections.abc import Callable, Sequence
 import autograd.numpy as np
 from autograd import make_vjp
 
-from refgen.formulas.elementary import Array, identity_like, require_last_axis
+from refgen.formulas.elementary import Array, identity_like, require_last_axis, softplus
 
 __all__ = [
     "affine_fit",
-    "autoregressive_log_prob",
     "chain_log_prob",
     "coupling",
     "coupling_inverse",
@@ -140,17 +139,6 @@ def affine_fit(x: Array) -> tuple[Array, Array]:
     return shift, np.linalg.cholesky(np.transpose(x - shift) @ (x - shift) / np.shape(x)[0])
 
 
-def autoregressive_log_prob(x: Array, conditional: Callable[[Array, Array], Array]) -> Array:
-    r"""Log-density by the chain rule, one coordinate after the other; no constant is needed.         [TAX-5]
-
-    .. math:: \log p(x)=\sum_{i=1}^d\log p(x_i\mid x_1,\dots,x_{i-1})
-
-    x: (..., d). conditional: (x_<i, x_i) -> log p(x_i | x_<i), (..., i - 1) and (...) -> (...), a normalised
-    density of x_i. Returns (...). Source: Dong-A notes, 'The key challenge'.
-    """
-    return sum(conditional(x[..., :i], x[..., i]) for i in range(np.shape(x)[-1]))
-
-
 # ---- maps whose determinant is cheap
 def coupling(z: Array, shift: Array, log_scale: Array, changed: Array) -> Array:
     r"""Affine coupling: kept coordinates tell how to scale and shift the others. [FLOW-13]
@@ -223,4 +211,4 @@ def planar_u(u: Array, w: Array) -> Array:
     require_last_axis(u=u, w=w)
     along = np.sum(w * u, axis=-1, keepdims=True)
     # m(a) - a, without the difference of two large numbers
-    return u + (np.logaddexp(0.0, -along) - 1) * w / np.sum(w * w, axis=-1, keepdims=True)
+    return u + (softplus(-along) - 1) * w / np.sum(w * w, axis=-1, keepdims=True)

@@ -14,6 +14,7 @@ __all__ = [
     "kl_diagonal",
     "kl_gaussian",
     "kl_same_var",
+    "kl_variances",
     "log_normaliser",
     "log_prob",
     "log_prob_isotropic",
@@ -129,8 +130,18 @@ def kl_diagonal(mean_0: Array, var_0: Array, mean_1: Array, var_1: Array) -> Arr
     Returns (...): the sum over coordinates, not their mean. Source: SJTU tutorial, slide 22, coordinatewise.
     """
     require_last_axis(mean_0=mean_0, mean_1=mean_1)
-    variances = var_0 / var_1 - 1 + (log(var_1) - log(var_0))
-    return 0.5 * np.sum(variances + (mean_1 - mean_0) ** 2 / var_1, axis=-1)
+    return np.sum(kl_variances(var_0, var_1) + 0.5 * (mean_1 - mean_0) ** 2 / var_1, axis=-1)
+
+
+def kl_variances(var_0: Array, var_1: Array) -> Array:
+    r"""KL divergence of N(0, var_0) from N(0, var_1) on a line, in nats.                [GAU-4]
+
+    .. math:: \tfrac12\big(r-1-\ln r\big),\qquad r=\frac{\sigma_0^2}{\sigma_1^2}
+
+    var_0, var_1: > 0, numbers or arrays, broadcastable. Returns their shape. What variances that differ cost
+    a coordinate, wherever the means are.
+    """
+    return 0.5 * ((var_0 - var_1) / var_1 + (log(var_1) - log(var_0)))
 
 
 def kl_same_var(mean_0: Array, mean_1: Array, var: Array) -> Array:

@@ -7,12 +7,11 @@ at index t - 1, p(x_{t-1} | x_t) = N(slope x_t + offset, var I). All four are ar
 
 from __future__ import annotations
 
-import math
-
 import autograd.numpy as np
 
 from refgen.formulas.elbo import l_T
 from refgen.formulas.elementary import Array
+from refgen.formulas.gaussian import kl_variances, log_normaliser
 from refgen.formulas.posterior import mean_coefficients, posterior_var
 
 __all__ = ["consistency_elbo", "denoising_elbo", "reconstruction"]
@@ -36,7 +35,7 @@ def reconstruction(x_0: Array, alpha: Array, slope: Array, offset: Array, var: A
     r"""Reconstruction term of both forms, :math:`E_{q(x_1\mid x_0)}[\log p(x_0\mid x_1)]`.  [DELBO-13]"""
     error = x_0 - slope[0] * np.sqrt(alpha[0]) * x_0 - offset[0]
     square = _square(error, slope[0] ** 2 * (1 - alpha[0]))
-    return -0.5 * (np.shape(x_0)[-1] * np.log(2 * math.pi * var[0]) + square / var[0])
+    return -log_normaliser(var[0], np.shape(x_0)[-1]) - 0.5 * square / var[0]
 
 
 def consistency_elbo(x_0: Array, alpha: Array, slope: Array, offset: Array, var: Array) -> Array:
@@ -54,7 +53,7 @@ def consistency_elbo(x_0: Array, alpha: Array, slope: Array, offset: Array, var:
     d, beta, T = np.shape(x_0)[-1], 1 - alpha, len(alpha)
     last = _square(means[T - 1], variances[T - 1])
     elbo = reconstruction(x_0, alpha, slope, offset, var)
-    elbo = elbo - 0.5 * (d * (beta[T - 1] - 1 - np.log(beta[T - 1])) + alpha[T - 1] * last)
+    elbo = elbo - d * kl_variances(beta[T - 1], 1.0) - 0.5 * alpha[T - 1] * last
     for t in range(1, T):
         residual = means[t] - slope[t] * means[t + 1] - offset[t]
         of_x_t = (1 - slope[t] * np.sqrt(alpha[t])) ** 2 * variances[t]
@@ -80,6 +79,5 @@ def denoising_elbo(x_0: Array, alpha: Array, slope: Array, offset: Array, var: A
         of_x_t, of_x_0 = mean_coefficients(*step)
         gain = of_x_t - slope[t - 1]
         square = _square(gain * means[t] + of_x_0 * x_0 - offset[t - 1], gain**2 * variances[t])
-        ratio = posterior_var(*step) / var[t - 1]
-        elbo = elbo - 0.5 * (d * (ratio - 1 - np.log(ratio)) + square / var[t - 1])
+        elbo = elbo - d * kl_variances(posterior_var(*step), var[t - 1]) - 0.5 * square / var[t - 1]
     return elbo - l_T(x_0, alpha_bar_s * alpha[-1])

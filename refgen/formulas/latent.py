@@ -12,7 +12,7 @@ import math
 
 import autograd.numpy as np
 
-from refgen.formulas.elementary import Array, require_last_axis, sqrt
+from refgen.formulas.elementary import Array, log_sum_exp, require_last_axis, softmax, sqrt
 from refgen.formulas.gaussian import kl_diagonal, log_prob_isotropic
 from refgen.formulas.probability import kl_discrete
 
@@ -119,9 +119,7 @@ def importance_bound(log_weights: Array, axis: int = -1) -> Array:
 
     log_weights: the K draws along `axis`. Returns the shape without it. Source: Burda et al. 2016, section 3.
     """
-    largest = np.max(log_weights, axis=axis, keepdims=True)
-    total = np.log(np.sum(np.exp(log_weights - largest), axis=axis, keepdims=True))
-    return np.sum(largest + total - math.log(np.shape(log_weights)[axis]), axis=axis)
+    return log_sum_exp(log_weights, axis) - math.log(np.shape(log_weights)[axis])
 
 
 def importance_weights(log_weights: Array, axis: int = -1) -> Array:
@@ -132,8 +130,7 @@ def importance_weights(log_weights: Array, axis: int = -1) -> Array:
 
     log_weights: the K draws along `axis`. Returns the same shape. Source: Burda et al. 2016, section 3.
     """
-    weights = np.exp(log_weights - np.max(log_weights, axis=axis, keepdims=True))
-    return weights / np.sum(weights, axis=axis, keepdims=True)
+    return softmax(log_weights, axis)
 
 
 def gap_falls(elbo_rise: Array, log_likelihood_rise: Array) -> Array:

@@ -15,7 +15,8 @@ import math
 
 import autograd.numpy as np
 
-from refgen.formulas.elementary import Array, identity_like, require_last_axis
+from refgen.formulas.elementary import Array, identity_like, log_sum_exp, require_last_axis, softmax
+from refgen.formulas.gaussian import LOG_2PI
 
 __all__ = [
     "cov",
@@ -30,7 +31,6 @@ __all__ = [
     "squared_distances",
 ]
 
-LOG_2PI = math.log(2 * math.pi)
 SMALL_DIMENSION = 8  # up to here, differences coordinate by coordinate are as fast as a product, and exact
 
 
@@ -82,9 +82,7 @@ def log_prob(x: Array, weights: Array, means: Array, covs: Array) -> Array:
     """
     require_last_axis(means=means, x=x)
     log_joint = _log_joint(_flat(x), weights, means, covs)
-    largest = np.max(log_joint, axis=-1, keepdims=True)
-    total = largest[:, 0] + np.log(np.sum(np.exp(_not_too_low(log_joint - largest)), axis=-1))
-    return np.reshape(total, np.shape(x)[:-1])
+    return np.reshape(log_sum_exp(log_joint), np.shape(x)[:-1])
 
 
 def responsibilities(x: Array, weights: Array, means: Array, covs: Array) -> Array:
@@ -199,15 +197,7 @@ def _log_joint(points: Array, weights: Array, means: Array, covs: Array) -> Arra
 
 def _responsibilities(points: Array, weights: Array, means: Array, covs: Array) -> Array:
     """Softmax of the log-joint, for points (n, d), as (n, K)."""
-    log_joint = _log_joint(points, weights, means, covs)
-    joint = np.exp(_not_too_low(log_joint - np.max(log_joint, axis=-1, keepdims=True)))
-    return joint / np.sum(joint, axis=-1, keepdims=True)
-
-
-def _not_too_low(exponent: Array) -> Array:
-    """Exponents kept where exp gives normal numbers: below, it is several times slower and no more exact."""
-    low = -80 if exponent.dtype == "float32" else -700
-    return np.clip(exponent, low, 1)  # none is above 0; a clip is three times as fast as a maximum
+    return softmax(_log_joint(points, weights, means, covs))
 
 
 def _whitened(points: Array, means: Array, covs: Array) -> tuple[Array, Array]:

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import autograd.numpy as np
 
-from refgen.formulas.elementary import Array, log, log1p, require_last_axis
+from refgen.formulas.elementary import Array, log, log1p, require_last_axis, softplus
 from refgen.formulas.probability import kl_discrete
 
-__all__ = ["js_divergence", "least_loss", "log_odds", "loss", "softplus"]
+__all__ = ["js_divergence", "least_loss", "log_odds", "loss"]
 
 
 def log_odds(log_model: Array, log_noise: Array, ratio: float = 1.0) -> Array:
@@ -65,8 +65,3 @@ def least_loss(divergence: Array, ratio: float = 1.0) -> Array:
     Source: Goodfellow et al. 2014, theorem 1, whose best discriminator is this classifier.
     """
     return (1 + ratio) * (log1p(ratio) - divergence) - ratio * log(ratio)
-
-
-def softplus(a: Array) -> Array:
-    """log(1 + exp(a)), (...), without overflow, its slope right at 0 too."""
-    return np.logaddexp(0.0, a)

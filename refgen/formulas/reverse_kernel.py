@@ -6,13 +6,11 @@ beta = 1 - alpha_t it is nearly so, and its mean and covariance follow from the 
 
 from __future__ import annotations
 
-import math
-
 import autograd.numpy as np
 
-from refgen.formulas.elementary import Array, identity_like, log, require_last_axis, sqrt
+from refgen.formulas.elementary import Array, identity_like, require_last_axis, sqrt
 from refgen.formulas.forward import step_mean, step_var
-from refgen.formulas.gaussian import log_prob_isotropic
+from refgen.formulas.gaussian import log_normaliser, log_prob_isotropic
 
 __all__ = [
     "first_order_mean_and_var",
@@ -51,7 +49,7 @@ def log_reverse_first_order(x_s: Array, x_t: Array, alpha_t: Array, score_t: Arr
     beta_t, d = 1 - alpha_t, np.shape(x_t)[-1]
     residual = x_t - sqrt(alpha_t) * x_s
     tilt = np.sum((x_s - x_t) * score_t, axis=-1)
-    return -0.5 * d * log(2 * math.pi * beta_t) - np.sum(residual**2, axis=-1) / (2 * beta_t) + tilt
+    return -log_normaliser(beta_t, d) - np.sum(residual**2, axis=-1) / (2 * beta_t) + tilt
 
 
 def first_order_mean_and_var(x_t: Array, score_t: Array, alpha_t: Array) -> tuple[Array, Array]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import autograd.numpy as np
 
-from refgen.formulas.elementary import Array, exp, expm1, log, sigmoid
+from refgen.formulas.elementary import Array, exp, expm1, log, sigmoid, softplus
 from refgen.formulas.forward import noise_var
 
 __all__ = [
@@ -72,7 +72,7 @@ def log_alpha_bar_from_log_snr(log_snr: Array) -> Array:
 
     log_snr: any real, or plus infinity, where it is 0.
     """
-    return -np.logaddexp(0.0, -log_snr)
+    return -softplus(-log_snr)
 
 
 def beta_from_log_snr(log_snr_t: Array, log_snr_s: Array) -> Array:

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import autograd.numpy as np
 
-from refgen.formulas.elementary import Array, require_last_axis
+from refgen.formulas.elementary import Array, require_last_axis, softmax, softplus
 
 __all__ = ["forward", "inverse", "knots"]
 
@@ -38,8 +38,7 @@ def knots(
         raise ValueError(f"slopes has shape {np.shape(slopes)}; its last axis must be K - 1 = {count - 1}")
 
     def edges(a: Array) -> Array:
-        share = np.exp(a - np.max(a, axis=-1, keepdims=True))
-        share = smallest + (1 - count * smallest) * share / np.sum(share, axis=-1, keepdims=True)
+        share = smallest + (1 - count * smallest) * softmax(a)
         inner = bound * (2 * np.cumsum(share[..., :-1], axis=-1) - 1)
         end = np.zeros_like(a[..., :1]) + bound
         return np.concatenate([-end, inner, end], axis=-1)
@@ -48,7 +47,7 @@ def knots(
     return (
         edges(widths),
         edges(heights),
-        np.concatenate([one, smallest + np.logaddexp(0.0, slopes), one], axis=-1),
+        np.concatenate([one, smallest + softplus(slopes), one], axis=-1),
     )
 
 

@@ -17,9 +17,9 @@ import numpy as onp
 from refgen.autodiff import array_module
 from refgen.backend import Stream
 from refgen.formulas import autoregressive as formulas
+from refgen.formulas.elementary import softplus
 from refgen.models.checks import require_whole
 from refgen.nets.masked import Masked
-from refgen.nets.monotone import softplus
 
 __all__ = ["Autoregressive"]
 

@@ -9,20 +9,15 @@ from typing import Any
 import autograd.numpy as np
 import numpy as onp
 
-from refgen.autodiff import array_module
+from refgen.autodiff import array_module, sigmoid, softplus
 from refgen.backend import Stream
 from refgen.nets.layout import Layout
 
-__all__ = ["Monotone", "softplus"]
+__all__ = ["Monotone"]
 
 Array = Any
 
 STEEPNESS = 10.0  # the hidden units are sigmoids of about this slope, spread over [0, 1]
-
-
-def softplus(a: Array) -> Array:
-    """log(1 + exp(a)), positive, without overflow (np.logaddexp is many times slower)."""
-    return np.maximum(a, 0.0) + np.log1p(np.exp(-np.abs(a)))
 
 
 @dataclass(frozen=True)
@@ -64,7 +59,7 @@ class Monotone:
         self.layout.require(params)
         bias, slope, weights, steepness, centres = self.layout.parts(params)
         inner = STEEPNESS * softplus(steepness) * (np.reshape(t, (-1, 1)) - centres)
-        rises = softplus(weights) * (0.5 * (1 + np.tanh(0.5 * inner)))
+        rises = softplus(weights) * sigmoid(inner)
         return bias + softplus(slope) * t + np.sum(rises, axis=1)
 
     def between(self, params: Array, t: Array, low: float, high: float) -> Array:

@@ -11,6 +11,7 @@ from refgen.formulas import autoregressive
 from refgen.formulas import mixture as formulas
 from refgen.metrics import directions, sampling_floor, sliced_wasserstein
 
+TOLERANCE = {np.float32: 2e-3, np.float64: 1e-12}
 SETS = ["moons", "ring", "swiss_roll", "two_gaussians"]
 
 
@@ -47,6 +48,19 @@ def test_a_density_stays_exact_where_weights_underflow(dtype):
     assert found.dtype == dtype
     np.testing.assert_allclose(found, by_mpmath(*given), rtol=50 * np.finfo(dtype).eps)
     assert autoregressive.log_prob(*given) == pytest.approx(np.sum(found), rel=1e-6)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_the_chain_rule_in_many_dimensions(dtype):
+    x = Stream(9).normal(7, 100, dtype=dtype)
+    found = autoregressive.chain_rule_log_prob(
+        x, lambda before, here: -0.5 * (here - np.sum(before, axis=-1)) ** 2
+    )
+    shifted = x - np.cumsum(x, axis=-1) + x
+    np.testing.assert_allclose(
+        found, -0.5 * np.sum(shifted**2, axis=-1), rtol=2e-3 if dtype == np.float32 else 1e-12
+    )
+    assert found.dtype == dtype
 
 
 @pytest.mark.parametrize("name", SETS)

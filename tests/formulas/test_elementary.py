@@ -68,6 +68,49 @@ def test_sigmoid_has_every_derivative_at_zero_and_no_nan_far_out():
     assert e.sigmoid(-np.inf) == 0 and e.sigmoid(np.inf) == 1 and math.isnan(e.sigmoid(math.nan))
 
 
+@pytest.mark.parametrize("a", [-740.0, -40.0, -0.3, -1e-300, 0.0, 1e-9, 2.5, 40.0, 1e5])
+def test_softplus_of_a_number_and_of_an_array_is_accurate_to_three_ulp(a):
+    exact = mpmath.log1p(mpmath.exp(mpmath.mpf(a)))
+    for value in (e.softplus(a), e.softplus(np.array([a]))[0]):
+        assert abs(mpmath.mpf(float(value)) / exact - 1) < 3 * max(np.finfo(float).eps, 5e-324 / float(exact))
+    assert type(e.softplus(a)) is float
+    assert e.softplus(np.float32([a])).dtype == np.float32
+
+
+def test_softplus_has_every_derivative_at_zero_and_does_not_overflow():
+    x = np.array([-1e4, -800.0, -2.0, 0.0, 2.0, 800.0, 1e4])
+    first, second = elementwise_grad(e.softplus)(x), elementwise_grad(elementwise_grad(e.softplus))(x)
+    third = elementwise_grad(elementwise_grad(elementwise_grad(e.softplus)))(x)
+    value = e.sigmoid(x)
+    np.testing.assert_allclose(first, value, rtol=1e-14, atol=1e-300)
+    np.testing.assert_allclose(second, value * (1 - value), rtol=1e-13, atol=1e-300)
+    np.testing.assert_allclose(third, value * (1 - value) * (1 - 2 * value), rtol=1e-12, atol=1e-300)
+    with np.errstate(all="raise", under="ignore"):
+        assert np.all(np.isfinite(e.softplus(np.float32(x))))
+    assert e.softplus(-np.inf) == 0 and e.softplus(np.inf) == np.inf and math.isnan(e.softplus(math.nan))
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_sums_of_exponentials_neither_overflow_nor_lose_precision(dtype):
+    a = np.array([[1e4, 1e4 + 1, -1e4], [-3e4, -3e4, -3e4 + 2]], dtype)
+    mpmath.mp.dps = 50
+    total = [mpmath.log(sum(mpmath.exp(mpmath.mpf(float(v))) for v in row)) for row in a]
+    shares = [[mpmath.exp(mpmath.mpf(float(v)) - t) for v in row] for row, t in zip(a, total, strict=True)]
+    eps = np.finfo(dtype).eps
+    with np.errstate(all="raise", under="ignore"):
+        found, parts = e.log_sum_exp(a), e.softmax(a)
+    assert found.dtype == parts.dtype == dtype
+    np.testing.assert_allclose(found, np.array(total, float), rtol=4 * eps)
+    np.testing.assert_allclose(parts, np.array(shares, float), rtol=8 * eps, atol=1e-30)
+    np.testing.assert_array_equal(e.log_sum_exp(a.T, axis=0), found)
+    np.testing.assert_array_equal(e.softmax(a.T, axis=0), parts.T)
+
+
+def test_the_slope_of_a_log_sum_is_the_softmax():
+    a = np.array([[0.3, -2.0, 5.0, 5.0], [1.0, 1.0, -1e3, 2.0]])
+    np.testing.assert_allclose(elementwise_grad(e.log_sum_exp)(a), e.softmax(a), rtol=1e-12, atol=1e-300)
+
+
 def test_identity_like_has_the_size_of_the_last_axis_and_the_precision():
     one = e.identity_like(np.ones((4, 3, 2), np.float32))
     assert one.dtype == np.float32
