@@ -32,9 +32,10 @@ ALLOWED = {
     "denoisers": TRUTH,
     "samplers": SAMPLING,
     "guidance": {"formulas", "denoisers"},
+    "likelihood": SAMPLING | {"nets"},
     "metrics": SAMPLING | {"threads"},
     "models": {"nets", "formulas", "schedules", "ladders", "processes", "denoisers", "samplers"}
-    | {"backend", "autodiff"},
+    | {"backend", "autodiff", "guidance", "likelihood"},
     "training": {"optimizers", "backend", "training_defaults"},
     "cards": {"backend", "sources", "derivations"},  # derivations only to find them, inside a function
     "derivations": CHECKED | {"cards", "sources"},
