@@ -113,13 +113,14 @@ class DDPM:
         """Parameters before training: one flat float32 vector. The network returns zeros."""
         return self.net.init(rng)
 
-    def predict(self, params: Array, x: Array, log_snr: Array) -> Array:
+    def predict(self, params: Array, x: Array, log_snr: Array, told: Array | None = None) -> Array:
         """The target at x, (n, dim). log_snr: a number, or an array (n, 1) or (n,).
 
         It is the network's output for "eps" and "v", the output over std for "score", and signal x + std
-        output for "x_0".
+        output for "x_0". told: what else the network is told, (n, k) or (1, k), where it is a label's.
         """
-        output = self.net(params, x, embedding(log_snr, self.features, xp=array_module(params)))
+        features = _joined(embedding(log_snr, self.features, xp=array_module(params)), told)
+        output = self.net(params, x, features)
         if self.target in ("eps", "v"):
             return output
         log_snr = _column(log_snr)
@@ -148,12 +149,15 @@ class DDPM:
         With weighting "elbo" its expectation is minus the bound in nats per point: the sum of T terms is T
         times their mean, so one time a point is unbiased [DELBO-15].
         """
+        return self._loss(params, x, rng)
+
+    def _loss(self, params: Array, x: Array, rng: Stream, told: Array | None = None) -> Array:
         table, n = self._table_of(array_module(x)), len(x)
         t = rng.integers(1, self.T + 1, n)
         eps = rng.normal(*x.shape, dtype=x.dtype)
         signal, std = table.signal[t], table.std[t]
         x_t = diffuse(x, eps, signal, std)
-        guess = self._guess(self.net(params, x_t, table.features[t]), x_t, signal, std)
+        guess = self._guess(self.net(params, x_t, _joined(table.features[t], told)), x_t, signal, std)
         target = ddpm.training_target(self.target, x, eps, signal, std)
         loss = weighted_error(table.weight[t] * (1 / n), target, guess)
         if self.weighting != "elbo":
@@ -276,6 +280,14 @@ class DDPM:
 def _beside(params: Array, x: Array) -> Array:
     """Points where params are, in their precision."""
     return array_module(params).asarray(x, params.dtype)
+
+
+def _joined(features: Array, told: Array | None) -> Array:
+    """Features of the level and what else is told, side by side; either may be one row for all points."""
+    if told is None:
+        return features
+    n = max(len(features), len(told))
+    return np.concatenate([a if len(a) == n else np.repeat(a, n, axis=0) for a in (features, told)], axis=1)
 
 
 def _column(log_snr: Array) -> Array:

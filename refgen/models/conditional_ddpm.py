@@ -1,0 +1,82 @@
+"""A diffusion model of points with labels: one network, told the label or not.                   [GUIDE-1]
+
+In training the label is left out now and then, so that the network learns both scores, and guidance needs no
+classifier. Source: Ho & Salimans 2022, algorithm 1.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as onp
+
+from refgen.autodiff import array_module
+from refgen.backend import Stream
+from refgen.denoisers import LearnedDenoiser
+from refgen.guidance import Guided, guided
+from refgen.models.checks import require_whole
+from refgen.models.ddpm import DDPM
+from refgen.nets.mlp import MLP
+
+__all__ = ["ConditionalDDPM", "one_hot"]
+
+Array = Any
+
+
+def one_hot(labels: Array, classes: int) -> Array:
+    """Labels (n,), 0..classes - 1, as rows with a single one, (n, classes) float32. Others give zeros."""
+    return (labels[:, None] == array_module(labels).arange(classes)).astype(onp.float32)
+
+
+@dataclass(frozen=True)
+class ConditionalDDPM(DDPM):
+    """A denoising diffusion model of standardised data with labels 0..classes - 1.
+
+    Trained on rows (n, dim + 1), the label in the last column; one that is no class counts as not known.
+    Without a label it is a DDPM, and all that a DDPM offers is there: `sample`, `log_prob`. For a class, give
+    `sample` a denoiser: `model.sample(params, n, rng, denoiser=model.guided(params, 3, s=2.0))`.
+    """
+
+    classes: int = 2
+    dropout: float = 0.1  # 0.1; how often the label is left out, 0.1 to 0.2
+
+    def __post_init__(self) -> None:
+        require_whole(self, {"classes": 10_000})
+        if not 0 < self.dropout < 1:
+            raise ValueError(f"dropout is {self.dropout}; it must lie in (0, 1), or one score is not learned")
+        super().__post_init__()
+
+    @cached_property
+    def net(self) -> MLP:
+        return MLP(self.dim, self.dim, self.features + self.classes, self.hidden, self.layers)
+
+    def _told(self, labels: Array) -> Array:
+        """Labels as the network is told them, as loud as the level of noise."""
+        return math.sqrt(self.features / 2) * one_hot(labels, self.classes)
+
+    def loss(self, params: Array, x: Array, rng: Stream) -> Array:
+        """As for DDPM, of rows x, (n, dim + 1); each label is left out with probability `dropout`."""
+        points, labels = x[:, : self.dim], x[:, self.dim]
+        known = rng.uniform(len(x), 1) >= self.dropout
+        return self._loss(params, points, rng, self._told(labels) * known)
+
+    def denoiser(self, params: Array, label: Any = None) -> LearnedDenoiser:
+        """The model as a denoiser of one class, of a class for each point, (n,), or of all for None.
+
+        Raises ValueError for a number that is no class.
+        """
+        xp = array_module(params)
+        if label is None:
+            told = xp.zeros((1, self.classes), onp.float32)
+        else:
+            if isinstance(label, int) and not 0 <= label < self.classes:
+                raise ValueError(f"label is {label}; it must lie in 0..{self.classes - 1}")
+            told = self._told(xp.asarray([label] if isinstance(label, int) else label))
+        return LearnedDenoiser(lambda x, log_snr: self.predict(params, x, log_snr, told), self.target)
+
+    def guided(self, params: Array, label: Any, s: float = 1.0) -> Guided:
+        """The denoiser of a class, or of a class for each point, (n,), guided: s = 1 is the conditional."""
+        return guided(self.denoiser(params, label), self.denoiser(params), s)
