@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from autograd import grad
+from scipy.optimize import minimize
 
 from refgen import training
 from refgen.backend import Stream
 from refgen.distributions import named
 from refgen.formulas import flow
-from refgen.formulas.gaussian import log_prob_isotropic
+from refgen.formulas.gaussian import log_prob, log_prob_isotropic
 from refgen.metrics import directions, sampling_floor, sliced_wasserstein
 
 
@@ -46,6 +48,26 @@ def check_integral(model, params, limit=12.0, count=401, tolerance=1e-3):
     grid = np.stack(np.meshgrid(axis, axis, indexing="ij"), axis=-1).reshape(-1, 2)
     total = sum(np.exp(model.log_prob(params, part)).sum() for part in np.array_split(grid, 40))
     assert total * (axis[1] - axis[0]) ** 2 == pytest.approx(1, abs=tolerance)
+
+
+def check_best_affine(model, x, tolerance=1e-6):
+    """A flow without couplings, fitted by its own loss and gradient, is the closed form of the affine fit."""
+    start = model.init(Stream(0)).astype(float)
+    loss = lambda params: model.loss(params, x, Stream(0))  # noqa: E731
+    found = minimize(loss, start, jac=grad(loss), method="BFGS", options={"gtol": 1e-9}).x
+    shift, lower = best = flow.affine_fit(x)
+    for part, exact in zip(model.nets.affine(*model.nets.layout.parts(found)), best, strict=True):
+        np.testing.assert_allclose(part, exact, atol=tolerance)
+    assert loss(found) == pytest.approx(-np.mean(log_prob(x, shift, lower @ lower.T)), abs=1e-9)
+
+
+def check_gradient(model, x, tolerance=1e-6, h=1e-6):
+    """The gradient of the loss, along one direction, is its central difference."""
+    params = some_params(model)
+    direction = Stream(4).normal(len(params))
+    ends = [model.loss(params + s * h * direction, x, Stream(0)) for s in (1, -1)]
+    slope = grad(lambda p: model.loss(p, x, Stream(0)))(params) @ direction
+    assert slope == pytest.approx((ends[0] - ends[1]) / (2 * h), rel=tolerance)
 
 
 def trained(model, data, steps, batch=256, lr=5e-3, cool=0.4, seed=0, ema=0.98):

@@ -2,15 +2,14 @@
 
 import numpy as np
 import pytest
-from autograd import grad
-from scipy.optimize import minimize
 
 from refgen.backend import Stream
-from refgen.formulas.flow import affine_fit
 from refgen.formulas.gaussian import log_prob
 from refgen.models.spline_flow import SplineFlow
 from tests.models.flows import (
+    check_best_affine,
     check_full_jacobian,
+    check_gradient,
     check_integral,
     check_round_trip,
     gap,
@@ -52,22 +51,11 @@ def test_beyond_the_bound_nothing_is_bent():
 
 
 def test_an_affine_flow_fits_a_gaussian_as_the_closed_form_does():
-    model = SplineFlow(couplings=0)
-    x = Stream(1).normal(500, 2) @ Stream(2).normal(2, 2) + 3.0
-    start = model.init(Stream(0)).astype(float)
-    loss = lambda params: model.loss(params, x, Stream(0))  # noqa: E731
-    found = minimize(loss, start, jac=grad(loss), method="BFGS", options={"gtol": 1e-9}).x
-    for part, best in zip(model.nets.affine(*model.nets.layout.parts(found)), affine_fit(x), strict=True):
-        np.testing.assert_allclose(part, best, atol=1e-6)
+    check_best_affine(SplineFlow(couplings=0), Stream(1).normal(500, 2) @ Stream(2).normal(2, 2) + 3.0)
 
 
 def test_the_gradient_is_the_losses():
-    model = SplineFlow(couplings=2, bins=4, hidden=6, layers=1)
-    params, x, h = some_params(model), 1.5 * Stream(3).normal(30, 2), 1e-6
-    direction = Stream(4).normal(len(params))
-    ends = [model.loss(params + s * h * direction, x, Stream(0)) for s in (1, -1)]
-    slope = grad(lambda p: model.loss(p, x, Stream(0)))(params) @ direction
-    assert slope == pytest.approx((ends[0] - ends[1]) / (2 * h), rel=1e-5)
+    check_gradient(SplineFlow(couplings=2, bins=4, hidden=6, layers=1), 1.5 * Stream(3).normal(30, 2), 1e-5)
 
 
 # What a few seconds of training reach; the usual training is below.
