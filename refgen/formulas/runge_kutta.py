@@ -14,7 +14,7 @@ import autograd.numpy as np
 
 from refgen.formulas.elementary import Array
 
-__all__ = ["Carried", "fourth_order", "heun", "step_error"]
+__all__ = ["Carried", "euler", "fourth_order", "heun", "step_error"]
 
 Slopes = Callable[[Any, float], Any]
 
@@ -34,6 +34,14 @@ class Carried:
 
     def __rmul__(self, factor: float) -> Carried:
         return Carried(factor * self.x, factor * self.gained)
+
+
+def euler(slopes: Slopes, now: Any, t: float, dt: float) -> Any:
+    r"""Euler's step, :math:`x+h\,f(x,t)`: order 1, one call.                                [SDE-5]
+
+    now: an array or `Carried`; returns the like.
+    """
+    return now + dt * slopes(now, t)
 
 
 def heun(slopes: Slopes, now: Any, t: float, dt: float) -> Any:
