@@ -5,7 +5,6 @@ With fixed linear encoders that only add noise it is a diffusion model. Source: 
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,7 +19,7 @@ from refgen.formulas import latent as one_level
 from refgen.models.checks import require_whole
 from refgen.models.vae import DECODER_STD
 from refgen.nets.conditional import Conditional
-from refgen.nets.layout import segment
+from refgen.nets.conditionals import Conditionals
 from refgen.schedules import Schedule, named
 
 __all__ = ["ENCODERS", "MHVAE"]
@@ -72,7 +71,7 @@ class MHVAE:
         return named(self.schedule, self.depth) if self.encoder == "fixed" else None
 
     @cached_property
-    def factors(self) -> list[Conditional]:
+    def factors(self) -> Conditionals:
         """The networks: of q(z_t | .), t = 1..T, where they are learned, then of p(z_{t-1} | .)."""
         widths = [self.dim, *[self.latent] * self.depth]
         spread, found = "told" if self.layers else "one", []
@@ -82,61 +81,49 @@ class MHVAE:
         for t in range(1, self.depth + 1):
             above = widths[t] if self.markov else sum(widths[t:])
             found.append(Conditional(above, widths[t - 1], self.hidden, self.layers, spread, self.least_std))
-        return found
+        return Conditionals(tuple(found))
 
     def init(self, rng: Stream) -> Array:
         """Parameters before training: one flat float32 vector, the encoders' first."""
-        decoder = len(self.factors) - self.depth
-        stds = [DECODER_STD if i == decoder else 1.0 for i in range(len(self.factors))]
-        return np.concatenate([net.init(rng, std) for net, std in zip(self.factors, stds, strict=True)])
-
-    def _told(self, params: Array, i: int, given: Array) -> tuple[Array, Array]:
-        """Mean and variance that the i-th network tells."""
-        start, stop = self._spans[i]
-        mean, var = self.factors[i](segment(params, start, stop), given)
-        return mean, var
-
-    @cached_property
-    def _spans(self) -> list[tuple[int, int]]:
-        return list(itertools.pairwise(itertools.accumulate((net.size for net in self.factors), initial=0)))
+        count = len(self.factors.nets)
+        return self.factors.init(rng, [DECODER_STD if i == count - self.depth else 1.0 for i in range(count)])
 
     def _given(self, levels: Sequence[Array]) -> Array:
         """What a factor depends on, of the levels on its side, the nearest first."""
-        return levels[0] if self.markov else np.concatenate(levels, axis=1)
+        if self.markov or len(levels) == 1:
+            return levels[0]
+        return np.concatenate([level + 0 * levels[0][..., :1] for level in levels], axis=-1)
 
     def up(self, params: Array, below: Sequence[Array]) -> tuple[Array, Array]:
-        """Mean and variance of q(z_t | .) given the levels z_0, ..., z_{t-1}, (n, width) each."""
+        """Mean and variance of q(z_t | .) given the levels z_0, ..., z_{t-1}, (..., width) each."""
         t = len(below)
         if self.levels_of_noise is None:
-            return self._told(params, t - 1, self._given(below[::-1]))
+            return self.factors(params, t - 1, self._given(below[::-1]))
         beta = float(self.levels_of_noise.beta[t])
         return math.sqrt(1 - beta) * below[-1], beta
 
     def down(self, params: Array, above: Sequence[Array]) -> tuple[Array, Array]:
-        """Mean and variance of p(z_{t-1} | .) given the levels z_t, ..., z_T, (n, width) each."""
-        return self._told(params, len(self.factors) - len(above), self._given(above))
+        """Mean and variance of p(z_{t-1} | .) given the levels z_t, ..., z_T, (..., width) each."""
+        return self.factors(params, len(self.factors.nets) - len(above), self._given(above))
 
-    def log_weights(self, params: Array, x: Array, rng: Stream) -> Array:
-        """Log importance weight, (n,), of one draw of all levels for each point x, (n, dim).
+    def log_weights(self, params: Array, x: Array, rng: Stream, draws: int = 1) -> Array:
+        """Log importance weights, (draws, n), of draws of all levels for each point x, (n, dim).
 
-        Its mean is the bound, that of its exponential the density.                       [HVAE-1, HVAE-5]
+        Their mean is the bound, that of their exponentials the density. The first encoder sees each point
+        once, however many draws there are.                                             [HVAE-1, HVAE-5]
         """
         levels, q, p = [x], [], []
         for _ in range(self.depth):
             q.append(self.up(params, levels))
-            eps = rng.normal(len(x), self.latent, dtype=params.dtype)
-            levels.append(one_level.draw(q[-1][0], q[-1][1], eps))
+            eps = rng.normal(draws, len(x), self.latent, dtype=params.dtype)
+            levels.append(one_level.draw(*q[-1], eps))
         for t in range(1, self.depth + 1):
             p.append(self.down(params, levels[t:]))
         return formulas.log_weight(levels, *zip(*p, strict=True), *zip(*q, strict=True))
 
     def loss(self, params: Array, x: Array, rng: Stream) -> Array:
         """Minus the bound of a batch x, (n, dim), in nats a point: of one draw, or of several.   [HVAE-1]"""
-        if self.draws == 1:
-            return -np.mean(self.log_weights(params, x, rng))
-        many = array_module(x).tile(x, (self.draws, 1))
-        weights = np.reshape(self.log_weights(params, many, rng), (self.draws, len(x)))
-        return -np.mean(one_level.importance_bound(weights, axis=0))
+        return -np.mean(one_level.importance_bound(self.log_weights(params, x, rng, self.draws), axis=0))
 
     def log_prob(self, params: Array, x: Array, rng: Stream, x_0: Array | None = None) -> Array:
         """The bound of `bound_draws` importance weights, (n,), in nats: below log p(x) on average.  [HVAE-1]
@@ -145,7 +132,7 @@ class MHVAE:
         """
         x = array_module(params).asarray(x, params.dtype)
         each = [self.log_weights(params, x, rng) for _ in range(self.bound_draws)]
-        return one_level.importance_bound(np.stack(each), axis=0)
+        return one_level.importance_bound(np.concatenate(each), axis=0)
 
     def calls(self, steps: int = 0) -> int:
         """How often `sample` asks a network: once a level."""

@@ -16,7 +16,7 @@ from refgen.formulas import latent as formulas
 from refgen.models.checks import require_whole
 from refgen.models.quadrature import log_normaliser_with_error
 from refgen.nets.conditional import Conditional
-from refgen.nets.layout import segment
+from refgen.nets.conditionals import Conditionals
 
 __all__ = ["DECODER_STD", "VAE"]
 
@@ -56,37 +56,27 @@ class VAE:
 
     def __post_init__(self) -> None:
         require_whole(self, WHOLE | ({"layers": 1000} if self.layers else {}))
-        _ = self.encoder, self.decoder
+        _ = self.nets
 
     @cached_property
-    def encoder(self) -> Conditional:
-        """q(z | x)."""
-        return Conditional(self.dim, self.latent, self.hidden, self.layers, "told" if self.layers else "each")
-
-    @cached_property
-    def decoder(self) -> Conditional:
-        """p(x | z)."""
-        spread = "told" if self.layers else "one"
-        return Conditional(self.latent, self.dim, self.hidden, self.layers, spread, self.least_std)
+    def nets(self) -> Conditionals:
+        """The networks of the encoder, q(z | x), and of the decoder, p(x | z)."""
+        sizes = self.hidden, self.layers
+        encoder = Conditional(self.dim, self.latent, *sizes, "told" if self.layers else "each")
+        decoder = Conditional(self.latent, self.dim, *sizes, "told" if self.layers else "one", self.least_std)
+        return Conditionals((encoder, decoder))
 
     def init(self, rng: Stream) -> Array:
         """Parameters before training: one flat float32 vector, first the encoder's."""
-        return np.concatenate([self.encoder.init(rng), self.decoder.init(rng, DECODER_STD)])
+        return self.nets.init(rng, [1.0, DECODER_STD])
 
     def encode(self, params: Array, x: Array) -> tuple[Array, Array]:
         """Mean (n, latent) and variances of q(z | x) at points (n, dim), in the precision of params."""
-        x = x if x.dtype == params.dtype else x.astype(params.dtype)
-        mean, var = self.encoder(segment(params, 0, self.encoder.size), x)
-        return mean, var
+        return self.nets(params, 0, x if x.dtype == params.dtype else x.astype(params.dtype))
 
     def decode(self, params: Array, z: Array) -> tuple[Array, Array]:
         """Mean (..., dim) and variances of p(x | z) at z, (..., latent)."""
-        size = self.encoder.size
-        mean, var = self.decoder(
-            segment(params, size, size + self.decoder.size), np.reshape(z, (-1, self.latent))
-        )
-        shape = (*z.shape[:-1], self.dim)
-        return np.reshape(mean, shape), np.reshape(var, shape) if len(var.shape) == 2 else var
+        return self.nets(params, 1, z)
 
     def loss(self, params: Array, x: Array, rng: Stream) -> Array:
         """Minus the bound of a batch x, (n, dim), in nats a point: of one draw, or of several.     [ELBO-6]
@@ -108,7 +98,7 @@ class VAE:
         mean, var = self.encode(params, x)
         z = formulas.draw(mean, var, rng.normal(draws, *mean.shape, dtype=params.dtype))
         x_mean, x_var = self.decode(params, z)
-        return formulas.log_weight(x + 0 * x_mean, z, x_mean, x_var, mean + 0 * z, var)
+        return formulas.log_weight(x, z, x_mean, x_var, mean, var)
 
     def log_prob(self, params: Array, x: Array, rng: Stream, x_0: Array | None = None) -> Array:
         """The bound of `bound_draws` importance weights, (n,), in nats: below log p(x) on average.  [ELBO-3]

@@ -25,9 +25,9 @@ def some_params(model):
 
 def linear_parts(model, params):
     """Weight, bias and variance of a linear decoder, for the closed forms."""
-    size = model.encoder.size
-    own = params[size:].astype(np.float64)
-    weight, bias = model.decoder.linear.views(own[:-1])
+    start, stop = model.nets.spans[1]
+    own = params[start:stop].astype(np.float64)
+    weight, bias = model.nets.nets[1].linear.views(own[:-1])
     return weight.T, bias, float(np.exp(own[-1]) + model.least_std**2)
 
 
