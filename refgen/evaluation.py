@@ -60,7 +60,8 @@ def evaluate(
     run); noise (std of what the model has learned along with the data, or 0); floor (sliced Wasserstein
     distance of two exact samples, max and mean over five draws); samples and control (distance, times_floor,
     bound); nll (kind, "exact" or "bound"; the value, named bound in either case; entropy, gap and its
-    standard error, in nats of the standardised data; no entropy and no gap for a law of points); modes
+    standard error, in nats of the standardised data; no entropy and no gap for a law of points; steps_error,
+    mean and max of how far off an integrator of finite steps makes each log-density); modes
     (weights, fractions, z, covered) where the law has modes; score (t, std, relative error) by level, where
     the model has a score.
     Raises ValueError for n < 2, for a control of a model without a denoiser, and where exact samples do not
@@ -111,6 +112,9 @@ def evaluate(
         say("likelihood" if kind == "exact" else "bound on the likelihood")
         log_prob = model.log_prob(params, fresh, rng.spawn("bound"), x_0=data)
         report["nll"] = {"kind": kind, **_likelihood(truth, fresh, log_prob)}
+        if hasattr(model, "log_prob_error"):  # of an integrator with finite steps
+            errors = to_host(model.log_prob_error(params, fresh))
+            report["nll"]["steps_error"] = {"mean": float(np.mean(errors)), "max": float(np.max(errors))}
     if has_score:
         say("score")
         report["score"] = _score_errors(model, params, law, rng, n)
@@ -215,6 +219,9 @@ def report_lines(report: dict[str, Any]) -> list[str]:
             of, what = ("noisy data" if noise else "data"), ("NLL" if exact else "bound")
             lines.append(f"{f'entropy of the {of}':<34}{nll['entropy']:>10.4f}")
             lines.append(f"{f'{what} minus entropy':<34}{nll['gap']:>10.4f}{error}")
+        if "steps_error" in nll:
+            off = nll["steps_error"]
+            lines.append(f"{'error of its steps, mean':<34}{off['mean']:>10.1e}, largest {off['max']:.1e}")
     if "modes" in report:
         modes = report["modes"]
         lines += ["", f"{'mode':<6}{'weight':>8}{'found':>8}{'z':>8}"]

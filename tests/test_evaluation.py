@@ -93,6 +93,25 @@ def test_a_model_of_noisy_data_is_compared_with_the_noisy_law():
     assert clean["score"][0]["relative_error"] > 0.5
 
 
+class Stepped(Direct):
+    """One whose density comes from an integrator, which says how far off it is."""
+
+    def log_prob_error(self, params, x):
+        return np.linspace(0.0, 0.04, len(x))
+
+
+def test_an_integrators_error_is_told_beside_the_likelihood():
+    law = distributions.Gaussian([0.0, 0.0], np.eye(2))
+    report = evaluate(Stepped(), np.zeros(4, np.float32), law, Stream(1), n=101)
+    assert report["nll"]["steps_error"] == pytest.approx({"mean": 0.02, "max": 0.04})
+    assert any(
+        line.split()[-4:] == ["mean", "2.0e-02,", "largest", "4.0e-02"] for line in report_lines(report)
+    )
+    plain = evaluate(Direct(), np.zeros(4, np.float32), law, Stream(1), n=101)
+    assert "steps_error" not in plain["nll"]
+    assert "error of its steps" not in "\n".join(report_lines(plain))
+
+
 def test_the_control_of_a_one_level_model_is_its_sampler_on_the_exact_score():
     law = distributions.named("gaussian").standardised()[0]
     model = ScoreNet(std=0.5, chain=60, hidden=8, langevin_step=0.5, start=1.0)
