@@ -64,6 +64,10 @@ class Denoiser(ABC):
             f"{type(self).__name__} has no density; the exact one has, and an energy-based model"
         )
 
+    def log_prob_and_score(self, x: Array, signal: float, std: float) -> tuple[Array, Array]:
+        """Both at the same points, (n,) and (n, d): one pass through a network whose score is a gradient."""
+        return self.log_prob(x, signal, std), self.score(x, signal, std)
+
 
 class ExactDenoiser(Denoiser):
     """The best denoiser there is, from the exact law of the data.
@@ -101,7 +105,8 @@ class OneLevelDenoiser(Denoiser):
     """The score of x_0 + std eps for one std, as an energy-based model or a plain score network knows it.
 
     score: (n, d) -> (n, d). std: > 0 (ValueError). log_prob: (n, d) -> (n,), up to a constant, where the
-    score is the gradient of a known one. Asked at another level than (1, std), each method raises ValueError.
+    score is the gradient of a known one; both: (n, d) -> (log_prob, score), where one pass gives the two.
+    Asked at another level than (1, std), each method raises ValueError.
     """
 
     def __init__(
@@ -109,11 +114,12 @@ class OneLevelDenoiser(Denoiser):
         score: Callable[[Array], Array],
         std: float,
         log_prob: Callable[[Array], Array] | None = None,
+        both: Callable[[Array], tuple[Array, Array]] | None = None,
     ):
         if not 0 < std < float("inf"):
             raise ValueError(f"std is {std}; it must be a finite number > 0")
         self.std, self.has_density = std, log_prob is not None
-        self._score, self._log_prob = score, log_prob
+        self._score, self._log_prob, self._both = score, log_prob, both
 
     def _check(self, signal: Array, std: Array) -> None:
         near = [np.all(abs(to_host(a) - b) <= 1e-6 * b) for a, b in ((signal, 1.0), (std, self.std))]
@@ -135,6 +141,12 @@ class OneLevelDenoiser(Denoiser):
             raise ValueError("this model has no density, only a score")
         self._check(signal, std)
         return self._log_prob(x)
+
+    def log_prob_and_score(self, x: Array, signal: float, std: float) -> tuple[Array, Array]:
+        if self._both is None:
+            return super().log_prob_and_score(x, signal, std)
+        self._check(signal, std)
+        return self._both(x)
 
 
 def _shown(level: Array) -> str:
@@ -207,7 +219,10 @@ def _is_one(scale: Array) -> bool:
 
 
 class Counted(Denoiser):
-    """A denoiser that counts in `calls` how often the one inside was asked (NFE)."""
+    """A denoiser that counts in `calls` how often the one inside was asked (NFE).
+
+    A question for density and score together is one.
+    """
 
     def __init__(self, denoiser: Denoiser):
         self.denoiser, self.calls = denoiser, 0
@@ -232,6 +247,10 @@ class Counted(Denoiser):
     def log_prob(self, x: Array, signal: float, std: float) -> Array:
         self.calls += 1
         return self.denoiser.log_prob(x, signal, std)
+
+    def log_prob_and_score(self, x: Array, signal: float, std: float) -> tuple[Array, Array]:
+        self.calls += 1
+        return self.denoiser.log_prob_and_score(x, signal, std)
 
 
 def counted(denoiser: Denoiser) -> Counted:

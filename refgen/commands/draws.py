@@ -96,7 +96,7 @@ def at_one_level(
         x_T = _wide(levels.level(t)) * stream.normal(count, model.dim, dtype=dtype)
         return walk(denoiser, levels, x_T, stream, **options)
 
-    calls = 2 * (options["steps"] + 1) if sampler == "mala" else options["steps"]
+    calls = options["steps"] + 1 if sampler == "mala" else options["steps"]
     return draw, calls + options["denoise"]
 
 
@@ -113,7 +113,7 @@ def by_stages(model: Any, dtype: Any, given: dict[str, Any], exact: bool) -> tup
         shape, wide = (count, model.dim), 2 * _wide(levels.level(t))
         return smc.drawn(denoiser, levels, shape, stream, dtype, wide, **options)
 
-    return draw, steps * (2 * per_stage + 3) + options["denoise"]
+    return draw, steps * (per_stage + 2) + options["denoise"]
 
 
 def _one_level(model: Any, given: dict[str, Any], exact: bool) -> tuple[Any, int]:

@@ -65,7 +65,7 @@ def walked(theta: Array, x: Array, rng: Stream, k: int) -> Array:
     def of(x: Array) -> Array:
         return well(theta, x)
 
-    return adjusted(lambda x: -of(x), lambda x: energy.score(of, x), x, rng, STEP, k)[0]
+    return adjusted(lambda x: (-of(x), energy.score(of, x)), x, rng, STEP, k)[0]
 
 
 def learned(rng: Stream, k: int, updates: int, n: int) -> tuple[Array, Array]:

@@ -7,7 +7,6 @@ grows no faster than |x|, the Gaussian's energy as |x|^2. Source: Xie et al. 201
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, ClassVar
@@ -124,7 +123,12 @@ class EBM:
 
     def denoiser(self, params: Array) -> OneLevelDenoiser:
         """The model at its level of noise; log_prob is that up to the constant."""
-        return OneLevelDenoiser(lambda x: self.score(params, x), self.std, lambda x: -self.energy(params, x))
+        return OneLevelDenoiser(
+            lambda x: self.score(params, x),
+            self.std,
+            lambda x: -self.energy(params, x),
+            lambda x: self.log_prob_and_score(params, x),
+        )
 
     def log_z(self, params: Array) -> tuple[Array, Array]:
         """log Z and how far off it may be, by a sum over a grid.   [EBM-2]
@@ -173,7 +177,8 @@ class EBM:
 
     def moved(self, params: Array, x: Array, rng: Stream) -> Array:
         """Where `chain_steps` Langevin steps with Metropolis' test lead from the points x, (n, dim)."""
-        x, _ = adjusted(*self._pair(params), x, rng, self.mala_step * self.std**2, self.chain_steps)
+        step = self.mala_step * self.std**2
+        x, _ = adjusted(lambda x: self.log_prob_and_score(params, x), x, rng, step, self.chain_steps)
         return x
 
     def jumped(self, params: Array, x: Array, rng: Stream) -> Array:
@@ -198,27 +203,15 @@ class EBM:
             x, here = np.where(goes[:, None], new[part], x), np.where(goes, there, here)
         return x
 
-    def _pair(self, params: Array) -> tuple[Callable, Callable]:
-        """log_prob, up to the constant, and score, for who asks for both at each point, in this order."""
-        kept: list[tuple[Array, Array]] = []
-
-        def log_prob(x: Array) -> Array:
-            size = CHUNK if array_module(x) is onp else len(x)
-            found = [self._both(params, x[k : k + size]) for k in range(0, len(x), size)]
-            energies, scores = zip(*found, strict=True)
-            kept[:] = [(x, np.concatenate(scores))]
-            return -np.concatenate(energies)
-
-        def score(x: Array) -> Array:
-            at, found = kept.pop() if kept else (None, None)
-            return found if at is x else self.score(params, x)
-
-        return log_prob, score
-
-    def _both(self, params: Array, x: Array) -> tuple[Array, Array]:
-        """E(x) and the score from one pass through the network."""
-        backward, found = make_vjp(lambda x: self.energy(params, x), x)
-        return found, -backward(np.ones_like(found))
+    def log_prob_and_score(self, params: Array, x: Array) -> tuple[Array, Array]:
+        """The log-density up to its constant, (n,), and the score, (n, dim): one pass through the network."""
+        size = CHUNK if array_module(x) is onp else max(1, len(x))
+        energies, scores = [], []
+        for k in range(0, max(1, len(x)), size):
+            backward, energy = make_vjp(lambda x: self.energy(params, x), x[k : k + size])
+            energies.append(energy)
+            scores.append(-backward(np.ones_like(energy)))
+        return -np.concatenate(energies), np.concatenate(scores)
 
     def update(self, state: Any, batch: Array, rng: Stream) -> None:
         """One Adam step, in place. The chains of pcd go on from where they were, in state.extra["chains"].
@@ -236,8 +229,8 @@ class EBM:
         state.loss = float(loss) if rng.device is CPU else loss.astype(onp.float64)
 
     def calls(self, steps: int = 0) -> int:
-        """How often `sample` asks the denoiser, for its log_prob or its score."""
-        return (steps or self.stages) * (2 * self.per_stage + 3)
+        """How often `sample` asks the denoiser: for its log_prob, or for that and the score in one pass."""
+        return (steps or self.stages) * (self.per_stage + 2)
 
     def sample(
         self,
@@ -255,9 +248,8 @@ class EBM:
         network, for instance an exact one; it must have a log_prob. trajectory: a dict whose keys are stages
         still to go.
         """
-        log_prob, score = self._pair(params)
         return smc.drawn(
-            denoiser or OneLevelDenoiser(score, self.std, log_prob),
+            denoiser or self.denoiser(params),
             self.levels,
             (n, self.dim),
             rng,

@@ -41,18 +41,17 @@ def mala(
 ) -> Array:
     """x_0, (n, d), from x_T, (n, d), any points, in so many steps at level t.
 
-    denoiser: asked for its score and its log_prob, once each a step. rng: gives the noise, in x_T's dtype and
-    where x_T is, as the result will be. step: c in units of the level's noise variance, > 0; good ones accept
-    half to three quarters. denoise, trajectory: as for `langevin`. shares: a list, to which the share of
-    accepted proposals is added, an array of no axes. Raises ValueError where the denoiser has no density, and
-    as `langevin`.
+    denoiser: asked for its log_prob and its score together, steps + 1 times. rng: gives the noise, in x_T's
+    dtype and where x_T is, as the result will be. step: c in units of the level's noise variance, > 0; good
+    ones accept half to three quarters. denoise, trajectory: as for `langevin`. shares: a list, to which the
+    share of accepted proposals is added, an array of no axes. Raises ValueError where the denoiser has no
+    density, and as `langevin`.
     """
     check_level(levels, t)
     signal, std = levels.level(t)
     kept = kept_times(trajectory, steps)
     x, share = adjusted(
-        lambda x: denoiser.log_prob(x, signal, std),
-        lambda x: denoiser.score(x, signal, std),
+        lambda x: denoiser.log_prob_and_score(x, signal, std),
         x_T,
         rng,
         annealed_step(step, std, 1.0),
@@ -68,8 +67,7 @@ def mala(
 
 
 def adjusted(
-    log_prob: Callable[[Array], Array],
-    score: Callable[[Array], Array],
+    density: Callable[[Array], tuple[Array, Array]],
     x: Array,
     rng: Stream,
     step: float,
@@ -78,21 +76,22 @@ def adjusted(
 ) -> tuple[Array, Array]:
     """Points (n, d) after so many Metropolis-adjusted steps from x, and the share accepted.       [LAN-4]
 
-    log_prob: (n, d) -> (n,), up to a constant. score: its gradient, (n, d) -> (n, d). step: c > 0. No bias:
-    where x comes from the law, so does the result, at any step. The share is an array of no axes.
-    trajectory: as for `langevin`. Raises ValueError for a step that is not > 0 and steps that are none.
+    density: (n, d) -> the log-density there up to a constant, (n,), and its gradient, (n, d); asked steps + 1
+    times. step: c > 0. No bias: where x comes from the law, so does the result, at any step. The share is an
+    array of no axes. trajectory: as for `langevin`. Raises ValueError for a step that is not > 0 and steps
+    that are none.
     """
     if not 0 < step < math.inf:
         raise ValueError(f"step is {step}; it must be a finite number > 0")
     if steps < 1:
         raise ValueError(f"steps is {steps}; there must be at least 1")
     kept = kept_times(trajectory, steps)
-    log_p, s, accepted = log_prob(x), score(x), 0.0
+    (log_p, s), accepted = density(x), 0.0
     for left, z in zip(range(steps, 0, -1), noises(rng, x, steps), strict=True):
         if left in kept:
             kept[left] = x
         x_new = ula_step(x, s, z, step)
-        log_p_new, s_new = log_prob(x_new), score(x_new)
+        log_p_new, s_new = density(x_new)
         log_u = np.log(1 - rng.uniform(x.shape[0], dtype=x.dtype))  # (0, 1], since 0 has no logarithm
         moves = log_u <= mala_log_accept(x, x_new, log_p, log_p_new, s, s_new, step)
         x, s = np.where(moves[:, None], x_new, x), np.where(moves[:, None], s_new, s)

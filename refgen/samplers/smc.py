@@ -9,6 +9,7 @@ Source: Neal 2001; Del Moral et al. 2006, section 3.3.2.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -45,12 +46,12 @@ def smc(
     """x_0, (n, d), from x_T, (n, d), drawn from N(0, base_std^2 I), in so many stages at level t.
 
     Wants a few hundred points, and a base_std > 0 that is wider than the noisy data. denoiser: asked for its
-    score and its log_prob, 2 per_stage + 3 times a stage. rng: gives the noise, in x_T's dtype and where x_T
-    is, as the result will be. step: of Langevin dynamics at the end, in units of the level's noise variance,
-    > 0; longer before, as 1 / beta, up to base_std^2 / 4. steps: stages; beta grows as their square.
-    per_stage: Langevin steps at each. denoise: as for `langevin`. trajectory: a dict whose keys are stages
-    still to go, in 0..steps; its values become the ancestors of the points at that stage. Raises ValueError
-    as `mala`, and for a base_std that is not > 0.
+    log_prob once a stage, and for log_prob and score together per_stage + 1 times. rng: gives the noise, in
+    x_T's dtype and where x_T is, as the result will be. step: of Langevin dynamics at the end, in units of
+    the level's noise variance, > 0; longer before, as 1 / beta, up to base_std^2 / 4. steps: stages; beta
+    grows as their square. per_stage: Langevin steps at each. denoise: as for `langevin`. trajectory: a dict
+    whose keys are stages still to go, in 0..steps; its values become the ancestors of the points at that
+    stage. Raises ValueError as `mala`, for a base_std that is not > 0, and as `selected`.
     """
     check_level(levels, t)
     if not 0 < base_std < float("inf"):
@@ -76,14 +77,12 @@ def smc(
             if left > steps - stage:
                 kept[left] = kept[left][chosen]
 
-        def log_mixed(x: Array, beta: float = beta) -> Array:
-            return (1 - beta) * log_base(x) + beta * denoiser.log_prob(x, signal, std)
-
-        def mixed_score(x: Array, beta: float = beta) -> Array:
+        def mixed(x: Array, beta: float = beta) -> tuple[Array, Array]:
+            log_p, score = denoiser.log_prob_and_score(x, signal, std)
             base = conditional_score(x, np.zeros_like(x), 1.0, base_std)
-            return (1 - beta) * base + beta * denoiser.score(x, signal, std)
+            return (1 - beta) * log_base(x) + beta * log_p, (1 - beta) * base + beta * score
 
-        x, _ = adjusted(log_mixed, mixed_score, x, rng, min(size / beta, base_std**2 / 4), per_stage)
+        x, _ = adjusted(mixed, x, rng, min(size / beta, base_std**2 / 4), per_stage)
     x = denoiser.x_0(x, signal, std) if denoise else x
     if 0 in kept:
         kept[0] = x
@@ -93,9 +92,17 @@ def smc(
 def selected(log_weight: Array, rng: Stream) -> Array:
     """Which points to keep, (n,) indices, each as often as its weight says, by systematic draws.
 
-    The number of times differs from n times the share by less than one. log_weight: (n,), up to a constant.
+    The number of times differs from n times the share by less than one. log_weight: (n,), up to a constant;
+    minus infinity for a point that is not to be kept. Raises ValueError where one is NaN or infinite, and
+    where all are minus infinity; to see it reads one number from the device.
     """
-    weight = np.exp((log_weight - np.max(log_weight)).astype(np.float64))
+    largest = float(np.max(log_weight))
+    if not math.isfinite(largest):
+        raise ValueError(
+            f"the largest log-weight is {largest:g}; there is nothing to choose the points by where a "
+            "log-density is NaN or infinite, or minus infinity at all of them"
+        )
+    weight = np.exp((log_weight - largest).astype(np.float64))
     edges = np.cumsum(weight)
     n, xp = len(weight), array_module(weight)
     at = (xp.arange(n) + rng.uniform(1)) * (edges[-1] / n)

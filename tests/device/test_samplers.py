@@ -68,6 +68,7 @@ PAIRS = [
 ONE_LEVEL = {name: {"steps": 4} for name in ("langevin", "mala", "underdamped")} | {
     "smc": {"steps": 3, "per_stage": 1}
 }
+READ = {"smc": 3}  # once a stage, whether there is anything to choose the points by
 FEW = ONE_LEVEL | {"annealed_langevin": {"steps": 2}}  # of many more
 
 
@@ -101,7 +102,7 @@ def test_the_loop_moves_nothing_but_the_stream_s_blocks(sampler, make):
             denoiser.log_prob(x_T, *levels.level(1))  # the noisy law, too
         with counting() as count:
             walk(denoiser, levels, x_T, rng, **given)
-        assert count.transfers == 0
+        assert count.transfers == READ.get(sampler, 0)
         assert count.blocks == 0
 
 
@@ -114,7 +115,7 @@ def test_a_model_of_one_level_is_sampled_as_on_the_host_and_moves_nothing(sample
     options = {"denoise": False, "trajectory": dict.fromkeys([3, 2, 0]), **FEW[sampler]}
     with counting() as count:
         points = run(sampler, energy, device, Ladder([0.0, 0.1]), **options)
-    assert count.transfers == 0
+    assert count.transfers == (READ.get(sampler, 0) if device is DOUBLE else 0)
     kept = dict(options["trajectory"])
     same(run(sampler, energy, CPU, Ladder([0.0, 0.1]), **options), points, rtol=1e-3)
     same(options["trajectory"], kept, rtol=1e-3)

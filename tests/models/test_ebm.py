@@ -12,6 +12,7 @@ from refgen.formulas.gaussian import log_prob_isotropic
 from refgen.formulas.noise_contrastive import least_loss
 from refgen.metrics import directions, mode_weights, sampling_floor, score_error, sliced_wasserstein
 from refgen.models.ebm import EBM, OBJECTIVES
+from refgen.samplers.smc import LEAST
 
 SMALL = EBM(std=0.1, hidden=32, layers=2)
 LAW = named("two_gaussians").standardised()[0]
@@ -87,6 +88,21 @@ def test_samples_of_any_number_and_dimension(dim, n):
     if dim == 2:
         model.sample(model.init(Stream(0)), n, Stream(1), steps=2, denoiser=asked)
         assert asked.calls == model.calls(2)
+
+
+def test_energy_and_score_come_from_one_pass_and_calls_says_how_many(monkeypatch):
+    params, x = some_params(SMALL), LAW.sample(Stream(2), 700)
+    log_p, score = SMALL.log_prob_and_score(params, x)
+    np.testing.assert_allclose(log_p, -SMALL.energy(params, x), rtol=1e-6)
+    np.testing.assert_allclose(score, SMALL.score(params, x), rtol=1e-4, atol=1e-5)
+    passes, energy = [], EBM.energy
+    monkeypatch.setattr(EBM, "energy", lambda *args: passes.append(len(args[2])) or energy(*args))
+    model = EBM(stages=5, per_stage=3, hidden=8)
+    model.sample(model.init(Stream(0)), 10, Stream(1))
+    assert sum(passes) == model.calls() * LEAST == 5 * (3 + 2) * LEAST
+    asked = counted(model.denoiser(model.init(Stream(0))))
+    model.sample(model.init(Stream(0)), 10, Stream(1), denoiser=asked)
+    assert asked.calls == model.calls()
 
 
 def test_an_energy_has_no_density_by_a_grid_in_three_dimensions():

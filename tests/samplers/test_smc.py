@@ -24,6 +24,32 @@ def test_each_point_is_kept_as_often_as_its_share_says():
     assert sorted(equal.tolist()) == list(range(50))
 
 
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+@pytest.mark.parametrize("where", [slice(None), 3])
+def test_weights_that_say_nothing_choose_nothing(bad, where):
+    log_weight = np.zeros(5)
+    log_weight[where] = bad
+    with pytest.raises(ValueError, match=rf"^the largest log-weight is {bad}; there is nothing to choose"):
+        selected(log_weight, Stream(0))
+
+
+def test_points_that_weigh_nothing_are_not_kept_unless_all_do():
+    chosen = selected(np.array([-np.inf, 0.0, -np.inf, 0.0]), Stream(0))
+    assert sorted(chosen.tolist()) == [1, 1, 3, 3]
+    with pytest.raises(ValueError, match=r"^the largest log-weight is -inf"):
+        selected(np.full(4, -np.inf), Stream(0))
+
+
+def test_a_density_that_is_lost_on_the_way_stops_the_stages():
+    def lost(x):
+        return np.where(np.max(np.abs(x)) < 5, -0.5 * np.sum(x**2, axis=-1), np.nan)
+
+    denoiser = OneLevelDenoiser(lambda x: -x, 0.1, lost)
+    smc(denoiser, levels(0.1), np.zeros((50, 2)), Stream(0), steps=3, denoise=False)
+    with pytest.raises(ValueError, match=r"^the largest log-weight is nan"):
+        smc(denoiser, levels(0.1), np.full((50, 2), 9.0), Stream(0), steps=3, denoise=False)
+
+
 def test_the_weights_of_modes_are_found_and_without_selection_are_not():
     exact, noise = ExactDenoiser(LAW), levels(0.05)
     x_T = 2 * Stream(0).normal(4000, 2)
@@ -39,7 +65,7 @@ def test_end_ancestors_calls_and_precision():
     denoiser, kept = counted(ExactDenoiser(LAW)), dict.fromkeys([5, 2, 0])
     x_T, few = 3 * Stream(0).normal(600, 2, dtype=np.float32), dict(steps=5, per_stage=2, base_std=3.0)
     end = smc(denoiser, levels(0.3, 0.9), x_T, Stream(1), 1, trajectory=kept, **few)
-    assert denoiser.calls == 5 * (2 * 2 + 3) + 1
+    assert denoiser.calls == 5 * (2 + 2) + 1
     assert kept[0] is end and end.dtype == kept[2].dtype == np.float32
     noisy = smc(denoiser, levels(0.3, 0.9), x_T, Stream(1), 1, denoise=False, **few)
     np.testing.assert_allclose(end, denoiser.x_0(noisy, 1.0, 0.3), rtol=1e-6)
