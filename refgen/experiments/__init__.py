@@ -49,6 +49,7 @@ ENTRIES: dict[str, Entry] = {
     "posterior-gap": Entry("EXP-26", "a bound that rises, and a gap to the posterior that need not fall"),
     "gan-gaussian": Entry("SYS-5", "the smallest adversarial network: a Gaussian, and momentum"),
     "gan-modes": Entry("TAX-3", "adversarial networks on a ring: modes found, objective and seed"),
+    "guidance": Entry("SYS-29", "conditional samples by guidance, and what a larger scale costs"),
     "annealing-images": Entry(
         "EXP-12",
         "annealed Langevin dynamics on CIFAR-10",

@@ -22,10 +22,18 @@ def trained(model: Any, law: Any, rng: Stream, steps: int, say: Callable[..., No
     """
     key = (model, id(law), steps, rng.seed, *sorted(options.items()))
     if key not in _KEPT:
-        name = models.name_of(model)
+        name = _name(model)
         state = training.start(model, Stream(rng.seed, "trained", name))
         for _ in training.fit(model, law, state, steps, **options):
             if state.step % max(1, steps // 100) == 0 or state.step == steps:
                 say(f"training {name}", state.step, steps)
         _KEPT[key] = (state.ema, law)  # the law too, so that its id is nobody else's
     return _KEPT[key][0]
+
+
+def _name(model: Any) -> str:
+    """That of the registry, or for what only experiments train, that of its class."""
+    try:
+        return models.name_of(model)
+    except ValueError:
+        return type(model).__name__
