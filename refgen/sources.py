@@ -8,8 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 __all__ = [
-    "ANDERSON_1982",
     "ALBERGO_2023",
+    "ANDERSON_1982",
     "ARJOVSKY_2017",
     "ARJOVSKY_2017_WGAN",
     "BAO_2022",
@@ -17,6 +17,7 @@ __all__ = [
     "BISHOP_2006",
     "BRADLEY_2024",
     "BURDA_2016",
+    "CHEN_2018",
     "CS167",
     "DHARIWAL_2021",
     "DINH_2017",
@@ -54,6 +55,7 @@ __all__ = [
     "REZENDE_2015",
     "ROBERTS_1996",
     "SALIMANS_2022",
+    "SHANNON_1948",
     "SJTU",
     "SOHL_DICKSTEIN_2015",
     "SONG_2019",
@@ -420,6 +422,18 @@ POOLADIAN_2023 = _source(
     "Pooladian et al. 2023",
     "Multisample Flow Matching: Straightening Flows with Minibatch Couplings",
     "ICML 2023, arXiv:2304.14772",
+)
+CHEN_2018 = _source(
+    "CHEN_2018",
+    "Chen et al. 2018",
+    "Neural Ordinary Differential Equations",
+    "NeurIPS 2018, arXiv:1806.07366",
+)
+SHANNON_1948 = _source(
+    "SHANNON_1948",
+    "Shannon 1948",
+    "A Mathematical Theory of Communication",
+    "Bell System Technical Journal 27 (3)",
 )
 SONG_2021_LIKELIHOOD = _source(
     "SONG_2021_LIKELIHOOD",
