@@ -101,8 +101,11 @@ def multistep_2(
 
 def multistep_3(
     x_t: Array,
-    predictions: tuple[Array, Array, Array],
-    levels_before: tuple[Level, Level],
+    x_0: Array,
+    x_0_before: Array,
+    x_0_first: Array,
+    level_first: Level,
+    level_before: Level,
     level_t: Level,
     level_s: Level,
 ) -> Array:
@@ -112,15 +115,13 @@ def multistep_3(
               +m_1\,h\,p'(0)+m_2\,\tfrac{h^2}2p''(0)\big],\qquad m_k=\int_0^he^{\tau-h}(\tau/h)^k\,d\tau
 
     where p(tau) is the parabola at lambda_t + tau. Programs that give half of p'' here have order 2, not 3.
-    x_t: (..., d). predictions: x_0 at x_t, at the level before it and at that before, (..., d) each.
-    levels_before: these two levels, the nearer first.
-    Source: Lu et al. 2022 (DPM-Solver++), section 4, with three predictions.
+    x_t, x_0, x_0_before, x_0_first: (..., d), the predictions the newest first. Their levels the noisiest
+    first. Source: Lu et al. 2022 (DPM-Solver++), section 4, one order further.
     """
-    x_0, x_0_before, x_0_first = predictions
     require_last_axis(x_t=x_t, x_0=x_0, x_0_before=x_0_before, x_0_first=x_0_first)
     h = log_snr_step(level_t, level_s)
-    near = log_snr_step(levels_before[0], level_t) / h
-    far = log_snr_step(levels_before[1], levels_before[0]) / h
+    near = log_snr_step(level_before, level_t) / h
+    far = log_snr_step(level_first, level_before) / h
     slope = (x_0 - x_0_before) / near  # divided differences, in steps of h
     bend = (slope - (x_0_before - x_0_first) / far) / (near + far)
     first, second = _moments(h)

@@ -51,7 +51,7 @@ def dpm_multistep(
         elif len(said) == 2:
             x = multistep_2(x, said[0], said[1], at[1], level_t, level_s)
         else:
-            x = multistep_3(x, (said[0], said[1], said[2]), (at[1], at[2]), level_t, level_s)
+            x = multistep_3(x, said[0], said[1], said[2], at[2], at[1], level_t, level_s)
     if 1 in kept:
         kept[1] = x
     x_0 = denoiser.x_0(x, *levels.level(1))
