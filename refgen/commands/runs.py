@@ -29,12 +29,21 @@ __all__ = ["evaluate", "train"]
 
 # What the hyper-parameters of the models are, by field.
 HELP = {
-    "T": "Noise levels; usual are 100 to 4000 for ddpm, 10 to 1000 for ncsn.",
+    "T": "Noise levels; usual are 100 to 4000 for ddpm, 10 to 1000 for ncsn. Only the sampler's "
+    "where training is in continuous time: 500 for score_sde, 18 to 40 for edm, 20 for flow_matching.",
     "schedule": "How the noise grows from level to level.",
     "target": "What the network predicts: the noise, the data, the score or the velocity.",
-    "weighting": "Of the loss: simple is none, snr is the data's, capped, elbo is the bound itself.",
+    "weighting": "Of the loss: simple is none, snr is the data's, capped, elbo is the bound itself, and "
+    "likelihood a bound in continuous time.",
     "variance": "Of a reverse step: beta, the posterior's (small), or estimated from the data.",
     "decoder_var": "Variance of the last step to the data; 0 follows the schedule, about 1e-4.",
+    "process": "How the noise grows: the data's power kept, nearly kept, or drowned.",
+    "sampler": "How samples are drawn: back along the SDE, with Langevin steps besides, or along the flow.",
+    "pairs": "Of data and noise: random, or by optimal transport, on the host, for straighter lines.",
+    "method": "Of the sampler's steps: one, two or four evaluations of the network.",
+    "noise_mean": "Of the logarithm of the noise in training.",
+    "noise_std": "Of the logarithm of the noise in training.",
+    "density_steps": "Of the integrator that finds a log-density; 20 to 100 are usual.",
     "hidden": "Width of the network; 64 to 512 are usual.",
     "layers": "Hidden layers of the network; 2 to 5 are usual.",
     "features": "Numbers that tell the network the noise level; even.",
@@ -161,12 +170,16 @@ def _kinds(model: Any) -> dict[str, Any]:
     choices = {
         "schedule": schedules.NAMES,
         "target": denoisers.TARGETS,
-        "weighting": ddpm.WEIGHTINGS,
+        "weighting": getattr(inspect.getmodule(model), "WEIGHTINGS", ()),
         "variance": ddpm.VARIANCES,
         "objective": getattr(inspect.getmodule(model), "OBJECTIVES", ()),
         "law": sliced.LAWS,
         "encoder": getattr(inspect.getmodule(model), "ENCODERS", ()),
         "trace": getattr(inspect.getmodule(model), "TRACES", ()),
+        "process": getattr(inspect.getmodule(model), "PROCESSES", ()),
+        "sampler": getattr(inspect.getmodule(model), "SAMPLERS", ()),
+        "pairs": getattr(inspect.getmodule(model), "PAIRS", ()),
+        "method": getattr(inspect.getmodule(model), "METHODS", ()),
     }
     return {"T": click.IntRange(1, 100_000)} | {name: click.Choice(known) for name, known in choices.items()}
 

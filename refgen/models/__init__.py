@@ -12,6 +12,9 @@ __all__ = ["NAMES", "model_class", "name_of", "named"]
 _WHERE = {
     "ddpm": ("refgen.models.ddpm", "DDPM"),
     "ncsn": ("refgen.models.ncsn", "NCSN"),
+    "score_sde": ("refgen.models.score_sde", "ScoreSDE"),
+    "edm": ("refgen.models.edm", "EDM"),
+    "flow_matching": ("refgen.models.flow_matching", "FlowMatching"),
     "ebm": ("refgen.models.ebm", "EBM"),
     "score_net": ("refgen.models.score_net", "ScoreNet"),
     "gan": ("refgen.models.gan", "GAN"),

@@ -33,10 +33,10 @@ SMALL = {
     "bins": 3,
     "maps": 3,
     "ode_steps": 2,
+    "density_steps": 2,
 }
 WORDS = {
     "target": ddpm.TARGETS,
-    "weighting": ddpm.WEIGHTINGS,
     "variance": ddpm.VARIANCES,
     "law": sliced.LAWS,
     "reduced": (True, False),
@@ -46,8 +46,20 @@ WORDS = {
 }
 
 
+# Words that each model lists for itself.
+OWN = {
+    "objective": "OBJECTIVES",
+    "weighting": "WEIGHTINGS",
+    "process": "PROCESSES",
+    "sampler": "SAMPLERS",
+    "pairs": "PAIRS",
+    "method": "METHODS",
+}
+
+
 def choices(name):
-    return WORDS | {"objective": getattr(inspect.getmodule(models.model_class(name)), "OBJECTIVES", ())}
+    own = inspect.getmodule(models.model_class(name))
+    return WORDS | {option: getattr(own, words, ()) for option, words in OWN.items()}
 
 
 def variants():
@@ -120,7 +132,9 @@ def log_prob(model, device):
 
 
 def read(model, work):
-    """How many numbers a model may read from the device."""
+    """How many arrays a model may move to the host or back."""
+    if getattr(model, "pairs", "") == "transport" and work in (loss, update):
+        return 9  # for each loss, of which an update here has three: points and noise, and the rows back
     if getattr(model, "variance", "") == "optimal" and work is not update:
         return model.T + 1  # an estimated variance, at each level: it is a number of the host
     # at each stage of smc, whether there is anything to choose the points by
