@@ -1,0 +1,55 @@
+"""The exact flow of a mixture on a line, by its distribution functions: x_s = F_s^-1(F_t(x_t)). No cards.
+
+On a line the flow that has the marginals q_t keeps the order of points, so it takes quantiles to quantiles.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from scipy.special import ndtr, ndtri
+
+from refgen.derivations import line
+
+__all__ = ["LAW", "cdf", "order", "quantiles", "vp_level", "vp_velocity"]
+
+# Two modes of unequal weight and width; they part on the way from the noise.
+LAW = line.Law(np.array([0.3, 0.7]), np.array([-1.2, 0.8]), np.array([0.3, 0.5]))
+PROBABILITIES = ndtr(np.linspace(-2.0, 2.0, 9))
+
+
+def cdf(x: np.ndarray, law: line.Law) -> np.ndarray:
+    """The distribution function at x (n,)."""
+    return ndtr((x[:, None] - law.means) / law.stds) @ law.weights
+
+
+def quantiles(law: line.Law, probabilities: np.ndarray = PROBABILITIES) -> np.ndarray:
+    """The points (n,) with those probabilities, by bisection."""
+    each = law.means + law.stds * ndtri(probabilities)[:, None]
+    low, high = each.min(axis=1), each.max(axis=1)
+    for _ in range(60):
+        middle = (low + high) / 2
+        below = cdf(middle, law) < probabilities
+        low, high = np.where(below, middle, low), np.where(below, high, middle)
+    return (low + high) / 2
+
+
+def order(counts: Sequence[int], errors_of: Callable[[int], Any]) -> float:
+    """The order at which the largest error falls with the number of steps: minus the slope of logarithms."""
+    errors = [np.max(np.abs(errors_of(n))) for n in counts]
+    return float(-np.polyfit(np.log(counts), np.log(errors), 1)[0])
+
+
+def vp_level(t: float, beta_min: float = 0.1, beta_max: float = 20.0) -> tuple[float, float]:
+    """(signal, std) of the variance-preserving process at a time in (0, 1]."""
+    integral = beta_min * t + (beta_max - beta_min) * t**2 / 2
+    return math.exp(-integral / 2), math.sqrt(-math.expm1(-integral))
+
+
+def vp_velocity(x: np.ndarray, t: float, law: line.Law = LAW) -> np.ndarray:
+    """The velocity at x (n,) of its flow, -beta (x + score) / 2."""
+    beta = 0.1 + 19.9 * t
+    return -beta / 2 * (x + line.score(x, line.noisy(law, *vp_level(t))))
