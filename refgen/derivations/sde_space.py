@@ -55,7 +55,7 @@ SPACES = rungs(lambda d: together(mixture=mixtures(d), x=points(d), moment=toget
 def rate_of_a_mixture(log_density_rate, mixture, x, moment):
     log_density, derived = in_space(mixture, x, moment)
     f, g2, score = moment["f"], moment["g2"], grad(log_density)(x)
-    laplacian = np.trace(hessian(log_density)(x))
+    laplacian = float(np.trace(hessian(log_density)(x)))
     scale = abs(f) * (len(x) + abs(x) @ abs(score)) + g2 * (abs(laplacian) + score @ score)
     return log_density_rate(x, score, laplacian, f, g2), derived, scale
 
@@ -93,7 +93,7 @@ def flow_is_continuous(flow_velocity, mixture, x, moment):
     f, g2, score = moment["f"], moment["g2"], grad(log_density)
     at_x = score(x)
     divergence = np.trace(jacobian(lambda y: flow_velocity(y, score(y), f, g2))(x))
-    laplacian = np.trace(hessian(log_density)(x))
+    laplacian = float(np.trace(hessian(log_density)(x)))
     scale = abs(f) * (len(x) + abs(x) @ abs(at_x)) + g2 * (abs(laplacian) + at_x @ at_x)
     return -divergence - flow_velocity(x, at_x, f, g2) @ at_x, derived, scale
 
