@@ -78,6 +78,12 @@ class ClassifierGuided(Denoiser):
         score = self.denoiser.score(x, signal, std)
         return score if self.s == 0 else guidance.tilted(score, self._gradient(x, signal, std), self.s)
 
+    def v(self, x: Array, signal: Array, std: Array) -> Array:
+        v = self.denoiser.v(x, signal, std)
+        if self.s == 0:
+            return v
+        return guidance.v_with_classifier(v, self._gradient(x, signal, std), signal, std, self.s)
+
     def log_prob(self, x: Array, signal: float, std: float) -> Array:
         """The log-density whose gradient the score is, (n,), up to a constant."""
         log_prob = self.denoiser.log_prob(x, signal, std)

@@ -8,7 +8,7 @@ from autograd import elementwise_grad
 from hypothesis import strategies as st
 
 from refgen.cards import equation, mutant
-from refgen.cards.strategies import levels, points, reals, rungs, together
+from refgen.cards.strategies import levels, points, positives, reals, rungs, together
 from refgen.derivations import line
 from refgen.formulas import guidance
 from refgen.sources import DHARIWAL_2021, FIELD, HO_2022, SONG_2021
@@ -228,6 +228,43 @@ def classifier_data_without_signal(x_0, gradient, signal, std, s):
 @mutant("std", of="GUIDE-2/data", why="the std in place of the variance")
 def classifier_data_with_std(x_0, gradient, signal, std, s):
     return x_0 + (s * std / signal) * gradient
+
+
+@equation(
+    "GUIDE-2/velocity",
+    title="guidance by a classifier, in the velocity",
+    formula=guidance.v_with_classifier,
+    latex=r"\tilde v=\hat v-s\,\mathrm{std}\,\frac{\mathrm{signal}^2+\mathrm{std}^2}{\mathrm{signal}}\,"
+    r"\nabla\log p(c\mid x_t)",
+    sources=[DHARIWAL_2021("section 4")],
+    evidence="autodiff",
+    how="signal eps - std x_0 at the derivative of log q + s log p(c|x), at levels of any power",
+    given=classes(s=SCALES, power=positives(0.3, 3)),
+    tolerance=1e-12,
+    examples=50,
+)
+def classifier_in_velocity(v_with_classifier, law, x_t, alpha_bar, s, power):
+    signal, std = float(power * np.sqrt(alpha_bar)), float(power * np.sqrt(1 - alpha_bar))
+    noisy = line.noisy(law, signal, std)
+    conditional, unconditional = by_hand(x_t, noisy)
+
+    def velocity(score):
+        return -signal * std * score - std * (x_t + std**2 * score) / signal
+
+    derived, size = tilted_score(x_t, noisy, s)
+    size = signal * std * size + std * (abs(x_t) + std**2 * size) / signal
+    claimed = v_with_classifier(velocity(unconditional), conditional - unconditional, signal, std, s)
+    return claimed, velocity(derived), size
+
+
+@mutant("power", of="GUIDE-2/velocity", why="unit power taken for granted: wrong on a ladder of noise")
+def classifier_velocity_of_unit_power(v, gradient, signal, std, s):
+    return v - (s * std / signal) * gradient
+
+
+@mutant("sign", of="GUIDE-2/velocity", why="added, as to the score")
+def classifier_velocity_with_sign(v, gradient, signal, std, s):
+    return v + (s * std * (signal**2 + std**2) / signal) * gradient
 
 
 # ---- GUIDE-3: the other convention

@@ -58,7 +58,7 @@ class Labelled:
         self.law, self.classes, self.count, self.dim = law, given.astype(onp.int64), len(found), law.dim
         self.classes.setflags(write=False)
         self.prior = onp.bincount(self.classes, law.weights)
-        self._level: tuple[Any, Any] = None, None  # the last level that was asked for
+        self._priors: dict[tuple[Any, Any], Any] = {}
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.law!r}, C={self.count})"
@@ -89,22 +89,21 @@ class Labelled:
         x: (n, d). signal, std: numbers >= 0, not both 0. Returns (n, C), in x's precision and where x is;
         differentiable in x.
         """
-        noisy = self._noisy(signal, std)
-        likelihoods = np.stack([law.log_prob(x) for law in noisy._conditionals], axis=-1)
-        log_prior = array_module(x).asarray(onp.log(self.prior).astype(likelihoods.dtype))
-        return log_class(likelihoods, log_prior)
+        laws = self._conditionals
+        likelihoods = np.stack([law.noisy_log_prob(x, signal, std) for law in laws], axis=-1)
+        return log_class(likelihoods, self._log_prior(likelihoods))
+
+    def _log_prior(self, x: Array) -> Array:
+        """log p(c), (C,), in the precision of x and where x is, copied there once."""
+        key = array_module(x), x.dtype
+        if key not in self._priors:
+            self._priors[key] = key[0].asarray(onp.log(self.prior).astype(x.dtype))
+        return self._priors[key]
 
     def classifier(self, c: int) -> Callable[..., Array]:
         """The exact classifier of one class: (x (n, d), signal, std) -> log p(c | x_t), (n,)."""
         self.conditional(c)
         return lambda x, signal, std: self.log_classes(x, signal, std)[:, c]
-
-    def _noisy(self, signal: float, std: float) -> Labelled:
-        if (signal, std) == (1.0, 0.0):
-            return self
-        if self._level[0] != (signal, std):
-            self._level = (signal, std), self.diffused(signal, std)
-        return self._level[1]
 
     def diffused(self, signal: float, std: float) -> Labelled:
         """The law of signal x_0 + std eps with the labels of x_0."""

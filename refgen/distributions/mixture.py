@@ -134,6 +134,20 @@ class GaussianMixture(Distribution):
         self._require_density()
         return mixture.log_prob(x, *self._like(x, *PARAMETERS))
 
+    def noisy_log_prob(self, x_t: Any, signal: float, std: float) -> np.ndarray:
+        """Log-density at x_t (..., d) of the law of signal x_0 + std eps, that of `diffused`, which is not
+        built. signal, std: numbers >= 0, not both 0 (ValueError)."""
+        signal, std = check_level(signal, std)
+        if std == 0:
+            self._require_density()
+
+        def noisy(x: Any) -> Any:
+            weights, means, covs = self._like(x, *PARAMETERS)
+            means, covs = mixture.diffused_means(means, signal), mixture.diffused_covs(covs, signal, std)
+            return mixture.log_prob(x, weights, means, covs)
+
+        return self._each(noisy, x_t)
+
     def _score(self, x: np.ndarray) -> np.ndarray:
         self._require_density()
         return mixture.score(x, *self._like(x, *PARAMETERS))

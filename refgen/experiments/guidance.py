@@ -262,4 +262,4 @@ def figure_of(found: dict[str, dict[float, Found]], others: dict[str, Found], sh
 
 def _write_inner(ax: Any, inner: float) -> None:
     """The share of the two inner modes, in the middle of the ring."""
-    ax.text(0, 0.1, f"{inner:.0%} in the two\ninner modes", ha="center", va="center", fontsize=9)
+    ax.text(0, 0.1, f"{inner:.0%} in the two\ninner modes", ha="center", va="center", fontsize=8)

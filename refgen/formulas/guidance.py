@@ -26,6 +26,7 @@ __all__ = [
     "scale_from_weight",
     "tilted",
     "tilted_var",
+    "v_with_classifier",
     "x_0_with_classifier",
 ]
 
@@ -86,6 +87,18 @@ def x_0_with_classifier(x_0: Array, gradient: Array, signal: Array, std: Array, 
     """
     require_last_axis(x_0=x_0, gradient=gradient)
     return x_0 + (s * std**2 / signal) * gradient
+
+
+def v_with_classifier(v: Array, gradient: Array, signal: Array, std: Array, s: float) -> Array:
+    r"""Guidance by a classifier, in the velocity v = signal eps - std x_0.                        [GUIDE-2]
+
+    .. math:: \tilde v(x_t)=\hat v(x_t)-s\,\mathrm{std}\,
+              \frac{\mathrm{signal}^2+\mathrm{std}^2}{\mathrm{signal}}\,\nabla\log p(c\mid x_t)
+
+    v, gradient: (..., d). signal: > 0, std: >= 0, broadcastable.
+    """
+    require_last_axis(v=v, gradient=gradient)
+    return v - (s * std * (signal**2 + std**2) / signal) * gradient
 
 
 def log_class(log_likelihoods: Array, log_prior: Array) -> Array:
