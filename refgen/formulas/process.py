@@ -149,8 +149,11 @@ def edm_diffusion_var(t: Array) -> Array:
 
 
 def cosine_signal(t: Array) -> Array:
-    r"""Signal of the cosine process, :math:`\cos(\pi t/2)`. t: in [0, 1]. Source: Salimans & Ho 2022."""
-    return np.cos(0.5 * math.pi * t)
+    r"""Signal of the cosine process, :math:`\cos(\pi t/2)=\sin(\pi(1-t)/2)`, accurate at both ends.
+
+    t: in [0, 1]. Source: Salimans & Ho 2022, section 2.
+    """
+    return cosine_std(1 - t)
 
 
 def cosine_std(t: Array) -> Array:
@@ -160,12 +163,12 @@ def cosine_std(t: Array) -> Array:
 
 def cosine_drift(t: Array) -> Array:
     r"""Its drift, :math:`f=-\tfrac\pi2\tan(\pi t/2)`, without bound at t = 1. t: in [0, 1)."""
-    return -0.5 * math.pi * np.tan(0.5 * math.pi * t)
+    return -0.5 * cosine_diffusion_var(t)
 
 
 def cosine_diffusion_var(t: Array) -> Array:
     r"""Its diffusion, :math:`g^2=\pi\tan(\pi t/2)`. t: in [0, 1)."""
-    return math.pi * np.tan(0.5 * math.pi * t)
+    return math.pi * cosine_std(t) / cosine_signal(t)
 
 
 def cosine_time(log_snr: Array) -> Array:

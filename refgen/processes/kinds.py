@@ -30,7 +30,7 @@ class VE(Process):
     t_max: ClassVar[float] = 1.0
 
     def __post_init__(self) -> None:
-        _require_rising(self, "smallest", "largest")
+        _require_rising(self)
 
     def _signal(self, t: Array) -> Array:
         return np.ones_like(t)
@@ -58,7 +58,10 @@ class _OfBeta(Process):
     t_max: ClassVar[float] = 1.0
 
     def __post_init__(self) -> None:
-        _require_rising(self, "beta_min", "beta_max")
+        if not 0 < self.beta_min <= self.beta_max < math.inf:
+            raise ValueError(
+                f"beta_min is {self.beta_min}, beta_max {self.beta_max}; 0 < beta_min <= beta_max is needed"
+            )
 
     def _beta(self, t: Array) -> Array:
         return process.linear_beta(t, self.beta_min, self.beta_max)
@@ -77,7 +80,7 @@ class _OfBeta(Process):
 class VP(_OfBeta):
     """Variance-preserving: DDPM with endless steps, beta linear in time.                         [SDE-2]
 
-    beta_min, beta_max: beta at times 0 and 1. 0 < beta_min < beta_max, else ValueError.
+    beta_min, beta_max: beta at times 0 and 1. 0 < beta_min <= beta_max, else ValueError.
     """
 
     name: ClassVar[str] = "vp"
@@ -149,7 +152,7 @@ class EDM(Process):
     latest: ClassVar[float] = math.inf
 
     def __post_init__(self) -> None:
-        _require_rising(self, "smallest", "largest")
+        _require_rising(self)
 
     @property
     def t_min(self) -> float:  # type: ignore[override]
@@ -201,7 +204,8 @@ class Straight(Process):
         return process.straight_time(log_snr)
 
 
-def _require_rising(process: Process, low: str, high: str) -> None:
-    a, b = getattr(process, low), getattr(process, high)
-    if not 0 < a < b < math.inf:
-        raise ValueError(f"{low} is {a}, {high} {b}; 0 < {low} < {high} is needed")
+def _require_rising(process: VE | EDM) -> None:
+    if not 0 < process.smallest < process.largest < math.inf:
+        raise ValueError(
+            f"smallest is {process.smallest}, largest {process.largest}; 0 < smallest < largest is needed"
+        )
