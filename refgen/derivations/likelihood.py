@@ -20,7 +20,7 @@ from refgen.sources import CHEN_2018, FIELD, HUTCHINSON_1989, SJTU, SONG_2021, S
 FLOW = [
     SONG_2021("section 4.3 and app. D.2"),
     CHEN_2018("theorem 1"),
-    SONG_NOTES("'accurate probability evaluation'"),
+    SONG_NOTES("accurate probability evaluation"),
     SJTU("'Continuous Diffusion Models', the probability-flow ODE"),
 ]
 TRACE = [SONG_2021("app. D.2"), HUTCHINSON_1989()]
@@ -101,7 +101,7 @@ def truth(x, law, name):
         ),
         1, 2, 3,
     ),
-    tolerance=2e-3,
+    tolerance=1e-4,
     relative=False,
     examples=6,
 )  # fmt: skip
