@@ -147,6 +147,14 @@ def test_the_chains_and_the_processes_have_the_same_increments_in_the_limit():
         np.testing.assert_allclose(increments(ve, k), increments(ladder, k), rtol=0.003)
 
 
+def test_a_time_that_rounding_put_beyond_an_end_is_that_end():
+    line = through(geometric(20, 4.0, 0.02))
+    below = np.nextafter(line.t_min, 0)
+    assert below < line.earliest
+    assert line.level(float(below)) == line.level(line.t_min)
+    assert VP().std(1 + 1e-15) == VP().std(1.0)
+
+
 def test_equal_parameters_are_equal_processes():
     assert named("vp", beta_max=5.0) == VP(0.1, 5.0) != VP() and hash(VE()) == hash(VE())
     with pytest.raises(dataclasses.FrozenInstanceError):
@@ -162,6 +170,7 @@ def test_equal_parameters_are_equal_processes():
         (lambda: SubVP(beta_max=math.inf), "beta_max inf"),
         (lambda: VP().std(1.5), "t is 1.5; a time of vp lies in 0..1"),
         (lambda: VP().std(math.nan), "t is nan"),
+        (lambda: VP().std(-1e-9), "t is -1e-09; a time of vp lies in 0..1"),
         (lambda: VE().level(-0.1), "t is -0.1"),
         (lambda: through(linear(100)).std(np.array([0.5, 0.001])), "t is 0.001 to 0.5; a time of through"),
         (lambda: VP().time(-20.0), "log_snr is -20; that of vp lies in -10.05 to inf"),

@@ -92,13 +92,14 @@ class Process(ABC):
         return _like(log_snr, inside)
 
     def _at(self, t: Array, formula: Callable[[Array], Array]) -> Array:
-        times = np.asarray(t, dtype=np.float64)
-        if not np.all((times >= self.earliest) & (times <= self.latest)):
+        given = np.asarray(t, dtype=np.float64)
+        # t + dt need not round to the end that it is.
+        if not np.all((given >= self.earliest - 1e-12) & (given <= self.latest + 1e-12)):
             raise ValueError(
                 f"t is {_shown(t)}; a time of {self.name} lies in {self.earliest:g}..{self.latest:g}"
             )
         with np.errstate(divide="ignore"):
-            return _like(t, np.asarray(formula(times)))
+            return _like(t, np.asarray(formula(np.clip(given, self.earliest, self.latest))))
 
     def grid(
         self, steps: int, spacing: str = "log_snr", first: float | None = None, last: float | None = None
