@@ -14,7 +14,7 @@ SAMPLING = TRUTH | {"denoisers"}
 CHECKED = SAMPLING | {"samplers", "nets", "models"}
 
 EVERYTHING = {"cards", "checkpoints", "derivations", "evaluation", "machine", "metrics", "plots", "runs"}
-EVERYTHING |= {"ladders", "sources", "training", "training_defaults"}
+EVERYTHING |= {"ladders", "sources", "training", "training_defaults", "guidance"}
 
 # What each room may import of the others.
 ALLOWED = {

@@ -9,8 +9,7 @@ from typing import Any
 import autograd.numpy as np
 import numpy as onp
 
-from refgen.autodiff import array_module
-from refgen.backend import Stream
+from refgen.backend import Stream, array_module
 from refgen.distributions import NAMES, named
 from refgen.distributions.mixture import GaussianMixture
 from refgen.formulas.guidance import log_class
