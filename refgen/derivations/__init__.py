@@ -26,6 +26,7 @@ TOPICS = {
     "GUIDE": "Guidance: conditional sampling, by a classifier and without",
     "FM": "Flow matching along straight lines",
     "SDE": "Continuous time: stochastic differential equations, reverse and flow",
+    "EDM": "The design of EDM: preconditioning, levels, Heun steps, churn",
     "SYS": "What is claimed of whole systems",
     "TAX": "What the families of models have and lack",
 }
