@@ -9,6 +9,7 @@ from refgen.denoisers import ExactDenoiser, LearnedDenoiser, OneLevelDenoiser
 from refgen.distributions import NAMES, Boxes, Empirical, GaussianMixture, named
 from refgen.ladders import Ladder
 from refgen.models.ddpm import DDPM
+from refgen.processes import VP
 from refgen.samplers.ancestral import optimal_variances, step_variances
 from refgen.schedules import linear
 from tests.device import DEVICES, DOUBLE, IDS, counting, same
@@ -52,8 +53,13 @@ DENOISERS = {
 }
 
 
-def run(sampler, make, device, schedule=SCHEDULE, dtype=np.float32, **options):
-    rng = Stream(2, device=device)
+def levels_of(sampler, steps=12):
+    """The schedule's levels; for the sampler that needs a process between them, a grid."""
+    return VP().grid(steps) if sampler == "probability_flow" else SCHEDULE.respaced(steps)
+
+
+def run(sampler, make, device, schedule=None, dtype=np.float32, **options):
+    rng, schedule = Stream(2, device=device), schedule or levels_of(sampler)
     x_T = rng.normal(9, 2, dtype=dtype)
     return samplers.named(sampler)(make(device.xp), schedule, x_T, rng, **options)
 
@@ -92,11 +98,10 @@ def test_the_loop_moves_nothing_but_the_stream_s_blocks(sampler, make):
     rng, denoiser = Stream(3, device=DOUBLE), make(DOUBLE.xp)
     x_T = rng.normal(9, 2, dtype=np.float32)
     walk = samplers.named(sampler)
-    walk(
-        denoiser, SCHEDULE.respaced(2), x_T, rng, **options(sampler, SCHEDULE.respaced(2))
-    )  # parameters, nodes and the like are moved once
+    two = levels_of(sampler, 2)
+    walk(denoiser, two, x_T, rng, **options(sampler, two))  # parameters, nodes and the like are moved once
     for steps in (2,) if sampler in ONE_LEVEL else (2, 4):
-        levels = SCHEDULE.respaced(steps)
+        levels = levels_of(sampler, steps)
         given = options(sampler, levels)
         if sampler in ("mala", "smc"):
             denoiser.log_prob(x_T, *levels.level(1))  # the noisy law, too
@@ -154,6 +159,34 @@ def test_samplers_of_the_flow_are_as_on_the_host_in_every_order(device):
         for where, times in zip((CPU, device), kept, strict=True):
             run(sampler, learned, where, trajectory=times, **given)
         same(*kept, rtol=1e-3)
+
+
+@pytest.mark.parametrize("device", DEVICES, ids=IDS)
+def test_other_ways_through_continuous_time_are_as_on_the_host(device):
+    ways = [
+        ("edm", {"churn": 3.0}),
+        ("predictor_corrector", {"step": 0.1, "steps": 2}),
+        *[("probability_flow", {"method": method}) for method in ("euler", "rk4", "rk45")],
+    ]
+    for sampler, given in ways:
+        kept = [dict.fromkeys([12, 5, 1, 0]) for _ in range(2)]
+        for where, times in zip((CPU, device), kept, strict=True):
+            run(sampler, learned, where, trajectory=times, **given)
+        assert all(type(x) is device.xp.ndarray for x in kept[1].values())
+        same(*kept, rtol=1e-3)
+
+
+def test_the_method_of_scipy_moves_the_points_to_the_host_and_back_at_each_call():
+    calls = []
+
+    def predict(x, log_snr):
+        calls.append(log_snr)
+        return 0.1 * x
+
+    with counting() as count:
+        run("probability_flow", lambda xp: LearnedDenoiser(predict), DOUBLE, method="rk45")
+    # The last call, for x_0, moves nothing; the start goes home, and the end comes back.
+    assert count.transfers == 2 * (len(calls) - 1) + 2
 
 
 @pytest.mark.parametrize("device", DEVICES, ids=IDS)
