@@ -38,7 +38,7 @@ ALLOWED = {
     | {"backend", "autodiff", "guidance", "likelihood"},
     "training": {"optimizers", "backend", "training_defaults"},
     "cards": {"backend", "sources", "derivations"},  # derivations only to find them, inside a function
-    "derivations": CHECKED | {"cards", "sources"},
+    "derivations": CHECKED | {"cards", "ladders", "sources"},
     "plots": CHECKED | {"checkpoints"},
     "checkpoints": set(),
     "machine": {"backend", "threads"},

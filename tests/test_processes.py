@@ -68,7 +68,8 @@ def test_nothing_is_lost_next_to_clean_data(process):
     t = 1e-13
     slope = process.diffusion_var(t)
     exact = {"vp": slope * t, "sub-vp": (0.1 * t) ** 2, "cosine": (math.pi * t / 2) ** 2, "straight": t**2}
-    assert process.std(t) ** 2 == pytest.approx(exact[process.name], rel=1e-11)
+    assert process.std(t) ** 2 == pytest.approx(exact[process.name], rel=1e-10, abs=0)
+    assert process.time(process.log_snr(t)) == pytest.approx(t, rel=1e-10, abs=0)
     assert process.log_snr(0.0) == math.inf and process.level(0.0) == (1.0, 0.0)
 
 
