@@ -1,4 +1,4 @@
-"""train and evaluate: the commands that make runs and measure them."""
+"""train: the command that makes runs."""
 
 from __future__ import annotations
 
@@ -12,20 +12,16 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
-from refgen.commands.data import check_unchanged, data_of, open_run
+from refgen.commands.data import check_unchanged, data_of
 from refgen.commands.shared import (
     Progress,
-    device_option,
     did_you_mean,
-    json_option,
     plain_text,
-    print_json,
     program,
-    seed_option,
 )
 from refgen.models import NAMES as MODELS
 
-__all__ = ["evaluate", "train"]
+__all__ = ["HELP", "train"]
 
 # What the hyper-parameters of the models are, by field.
 HELP = {
@@ -44,6 +40,8 @@ HELP = {
     "noise_mean": "Of the logarithm of the noise in training.",
     "noise_std": "Of the logarithm of the noise in training.",
     "density_steps": "Of the integrator that finds a log-density; 20 to 100 are usual.",
+    "log_snr_high": "Of the data's end of the schedule, where training begins; the end is learned.",
+    "log_snr_low": "Of the noise's end of the schedule, where training begins; the end is learned.",
     "hidden": "Width of the network; 64 to 512 are usual.",
     "layers": "Hidden layers of the network; 2 to 5 are usual.",
     "features": "Numbers that tell the network the noise level; even.",
@@ -245,43 +243,3 @@ def _train(name: str, names: list[str], given: dict[str, Any]) -> None:
 def _diverged(error: FloatingPointError, lr: float) -> ValueError:
     said = str(error).partition(";")[0]
     return ValueError(f"training diverged: {said}; train anew, in a new folder, with --lr below {lr:g}")
-
-
-@click.command()
-@click.argument("run_folder", metavar="RUN")
-@click.option(
-    "--n", type=click.IntRange(2, 10**6), default=10_000, show_default=True, help="Points a sample."
-)
-@click.option(
-    "--control/--no-control",
-    default=None,
-    help="Also the exact denoiser.  [default: unless it takes minutes]",
-)
-@seed_option
-@device_option
-@json_option
-def evaluate(run_folder: str, n: int, control: bool | None, seed: int, device: str, as_json: bool) -> None:
-    """Measure a trained model against the exact law.
-
-    Sliced Wasserstein distance in multiples of its sampling floor, the negative log-likelihood, or its bound,
-    minus the entropy, mode weights, and the error of the score by noise level. A model of one noise level is
-    measured against the data under that noise.
-    """
-    from refgen import backend
-    from refgen.evaluation import evaluate, report_lines
-
-    where = backend.device(device)
-    run, law = open_run(run_folder, where)
-    report = evaluate(
-        run.model,
-        run.params,
-        law,
-        backend.Stream(seed, "evaluate", device=where),
-        n=n,
-        control=control,
-        say=lambda stage: click.echo(f"  {stage} ...", err=True),
-    )
-    if as_json:
-        print_json(report)
-    else:
-        click.echo("\n".join(report_lines(report)))

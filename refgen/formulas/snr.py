@@ -14,8 +14,10 @@ from refgen.formulas.forward import noise_var
 __all__ = [
     "alpha_bar_from_log_snr",
     "beta_from_log_snr",
+    "continuous_term",
     "denoising_weight",
     "diffusion_loss",
+    "diffusion_term",
     "gaussian_loss_limit",
     "gaussian_square_error",
     "is_schedule",
@@ -124,6 +126,31 @@ def diffusion_loss(log_snr: Array, square_error: Array) -> Array:
     """
     t, s = log_snr[..., 1:], log_snr[..., :-1]
     return -0.5 * np.sum(np.exp(s) * np.expm1(t - s) * square_error[..., 1:], axis=-1)
+
+
+def diffusion_term(log_snr_t: Array, log_snr_s: Array, eps_error: Array) -> Array:
+    r"""One term of `diffusion_loss`, from the squared error in eps.                            [SNR-7]
+
+    .. math:: L_{t-1}=\tfrac12\Big(\frac{\mathrm{SNR}(s)}{\mathrm{SNR}(t)}-1\Big)\,
+              \lVert\epsilon-\hat\epsilon(x_t)\rVert^2,\qquad s=t-1
+
+    log_snr_t < log_snr_s. eps_error: >= 0. Broadcastable. Source: Kingma et al. 2021, eq. 14.
+    """
+    return 0.5 * expm1(log_snr_s - log_snr_t) * eps_error
+
+
+def continuous_term(slope: Array, eps_error: Array) -> Array:
+    r"""What `diffusion_loss` becomes with endless steps, at one time of its integral.          [SNR-7]
+
+    .. math:: L_\infty=\tfrac12\int_0^1\omega'(t)\,\mathbb E\lVert\epsilon-\hat\epsilon(x_t)\rVert^2dt
+              =\tfrac12\int_{\lambda_{\min}}^{\lambda_{\max}}
+              \mathbb E\lVert\epsilon-\hat\epsilon\rVert^2d\lambda
+
+    slope: omega', minus the derivative of the log-SNR, > 0. eps_error: >= 0. Broadcastable. The integral
+    depends on the ends alone, not on how omega rises in between; the spread of the integrand does, and with
+    it that of an estimate from random times. Source: Kingma et al. 2021, eqs. 17 and 18.
+    """
+    return 0.5 * slope * eps_error
 
 
 def gaussian_square_error(log_snr: Array, data_var: Array) -> Array:

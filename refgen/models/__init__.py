@@ -14,6 +14,7 @@ _WHERE = {
     "ncsn": ("refgen.models.ncsn", "NCSN"),
     "score_sde": ("refgen.models.score_sde", "ScoreSDE"),
     "edm": ("refgen.models.edm", "EDM"),
+    "vdm": ("refgen.models.vdm", "VDM"),
     "flow_matching": ("refgen.models.flow_matching", "FlowMatching"),
     "ebm": ("refgen.models.ebm", "EBM"),
     "score_net": ("refgen.models.score_net", "ScoreNet"),

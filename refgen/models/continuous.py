@@ -143,8 +143,8 @@ def unit_level(log_snr: Array) -> tuple[Array, Array]:
 
 
 def noisy(x: Array, log_snr: Array, rng: Stream) -> tuple[Array, Array]:
-    """x_t of unit power and the noise in it, (n, dim) each, for points x at log-SNRs (n,)."""
-    signal, std = unit_level(np.reshape(log_snr, (-1, 1)))
+    """x_t of unit power and the noise in it, (n, dim) each, for points x at log-SNRs (n,), or at one."""
+    signal, std = unit_level(log_snr if isinstance(log_snr, float) else np.reshape(log_snr, (-1, 1)))
     eps = rng.normal(*x.shape, dtype=x.dtype)
     return diffuse(x, eps, signal, std), eps
 

@@ -64,6 +64,22 @@ class Monotone:
 
     def between(self, params: Array, t: Array, low: float, high: float) -> Array:
         """The same rise, stretched to go from low at t = 0 to high at t = 1 exactly. t: (n,) in [0, 1]."""
-        ends = array_module(params).arange(2, dtype=params.dtype)
-        start, end = (self(params, ends[k : k + 1]) for k in range(2))
-        return low + (high - low) * ((self(params, t) - start) / (end - start))
+        value = self(params, _with_ends(t))
+        start, end = value[-2], value[-1]
+        return low + (high - low) * ((value[:-2] - start) / (end - start))
+
+    def between_and_slope(self, params: Array, t: Array, low: float, high: float) -> tuple[Array, Array]:
+        """`between` and its derivative by t, which is > 0: (n,) each."""
+        self.layout.require(params)
+        _, slope, weights, steepness, centres = self.layout.parts(params)
+        rate, weights, slope = STEEPNESS * softplus(steepness), softplus(weights), softplus(slope)
+        rises, t = sigmoid(rate * (np.reshape(_with_ends(t), (-1, 1)) - centres)), _with_ends(t)
+        value = slope * t + rises @ weights
+        by_t = slope + (rises * (1 - rises)) @ (weights * rate)
+        start, stretch = value[-2], (high - low) / (value[-1] - value[-2])
+        return low + stretch * (value[:-2] - start), stretch * by_t[:-2]
+
+
+def _with_ends(t: Array) -> Array:
+    """t, and 0 and 1 behind it."""
+    return np.concatenate([t, array_module(t).arange(2, dtype=t.dtype)])

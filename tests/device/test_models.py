@@ -137,6 +137,8 @@ def read(model, work):
         return 9  # for each loss, of which an update here has three: points and noise, and the rows back
     if getattr(model, "variance", "") == "optimal" and work is not update:
         return model.T + 1  # an estimated variance, at each level: it is a number of the host
+    if hasattr(model, "log_snr") and work in (sample, log_prob):
+        return 1  # the learned schedule, which samplers have on the host
     # at each stage of smc, whether there is anything to choose the points by
     return model.stages if hasattr(model, "stages") and work is sample else 0
 

@@ -14,6 +14,10 @@ SETS = ["moons", "ring"]
 # Steps and options with which a model trains in a second or two.
 TRAININGS = {
     "ddpm": (1500, dict(T=50, hidden=32)),
+    "score_sde": (500, dict(hidden=32)),
+    "edm": (500, dict(hidden=32)),
+    "vdm": (500, dict(hidden=32)),
+    "flow_matching": (500, dict(hidden=32)),
     "ebm": (600, dict(objective="nce", std=0.1, hidden=32, layers=2)),
     "autoregressive": (400, dict(hidden=32)),
     "vae": (300, dict(hidden=32, layers=2, bound_draws=16)),

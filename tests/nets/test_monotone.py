@@ -2,6 +2,7 @@
 
 import autograd.numpy as np
 import pytest
+from autograd import elementwise_grad
 from autograd.test_util import check_grads
 from hypothesis import given
 from hypothesis import strategies as st
@@ -41,6 +42,16 @@ def test_gradients_are_right():
     params = Stream(1).normal(NET.size)
     check_grads(NET, order=2)(params, np.linspace(0, 1, 5))
     check_grads(lambda p: NET.between(p, np.linspace(0, 1, 5), -3.0, 2.0), order=1)(params)
+
+
+def test_the_slope_is_the_derivative():
+    params, t = Stream(1).normal(NET.size), np.linspace(0, 1, 9)
+    value, slope = NET.between_and_slope(params, t, -3.0, 2.0)
+    assert value == pytest.approx(NET.between(params, t, -3.0, 2.0), abs=1e-12)
+    derivative = elementwise_grad(lambda t: NET.between(params, t, -3.0, 2.0))(t)
+    assert slope == pytest.approx(derivative, rel=1e-12)
+    check_grads(lambda p: NET.between_and_slope(p, t, -3.0, 2.0)[1], order=1)(params)
+    assert NET.between_and_slope(params.astype(np.float32), t.astype(np.float32), -3.0, 2.0)[1].dtype == "f4"
 
 
 def test_float32_parameters_start_as_nearly_a_line():
