@@ -90,7 +90,18 @@ def main() -> None:
 
 
 def _register() -> None:
-    from refgen.commands import cards, compare, demo, doctor, listings, pictures, reproduce, runs, sampling
+    from refgen.commands import (
+        cards,
+        compare,
+        demo,
+        doctor,
+        evaluating,
+        listings,
+        pictures,
+        reproduce,
+        runs,
+        sampling,
+    )
 
     for command in (
         cards.verify,
@@ -98,7 +109,7 @@ def _register() -> None:
         cards.misprints,
         runs.train,
         sampling.sample,
-        runs.evaluate,
+        evaluating.evaluate,
         compare.compare,
         pictures.plot,
         pictures.animate,

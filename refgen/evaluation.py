@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
 from refgen.backend import Stream, to_host
-from refgen.denoisers import ExactDenoiser
+from refgen.denoisers import ExactDenoiser, counted
 from refgen.distributions.base import Distribution
 from refgen.metrics import directions, mode_weights, sampling_floor, score_error, sliced_wasserstein
 
-__all__ = ["CONTROL_BOUND", "MODEL_BOUND", "control_terms", "evaluate", "report_lines", "score_times"]
+__all__ = ["CONTROL_BOUND", "MODEL_BOUND", "Sampling", "control_terms", "evaluate", "score_times"]
 
 # What counts as good, in multiples of the largest distance that two exact samples have.
 MODEL_BOUND, CONTROL_BOUND = 3.0, 1.5
@@ -29,9 +29,26 @@ def score_times(T: int) -> list[int]:
     return sorted({max(1, round(T * share)) for share in (1, 0.5, 0.2, 0.1, 0.05, 0.02, 0.01, 0.005)})[::-1]
 
 
-def control_terms(model: Any, law: Distribution, n: int) -> int:
-    """How many terms the control sums: steps times points times components of the law (or points of it)."""
-    return model.calls() * n * len(getattr(law, "means", [0]))
+def control_terms(calls: int, law: Distribution, n: int) -> int:
+    """How many terms the control sums: calls times points times components of the law (or points of it)."""
+    return calls * n * len(getattr(law, "means", [0]))
+
+
+class Sampling(Protocol):
+    """Another way to draw from a model than its own.
+
+    denoiser: the model's. draw: (denoiser, how many, stream) -> points. about: which sampler, with which
+    levels and steps. independent: whether points know nothing of each other.
+    """
+
+    @property
+    def denoiser(self) -> Any: ...
+    @property
+    def draw(self) -> Callable[[Any, int, Stream], Any]: ...
+    @property
+    def about(self) -> str: ...
+    @property
+    def independent(self) -> bool: ...
 
 
 def evaluate(
@@ -44,6 +61,7 @@ def evaluate(
     n_directions: int = 128,
     control: bool | None = None,
     density: bool = True,
+    by: Sampling | None = None,
     say: Callable[[str], None] = lambda stage: None,
 ) -> dict[str, Any]:
     """Compare a trained model with the exact law of its (standardised) data; plain JSON.
@@ -53,15 +71,15 @@ def evaluate(
     are, which must be where rng draws.
     n: points in each sample. control: also run the sampler with the exact denoiser, which leaves the
     sampler's own error alone; None: unless it has more than 3e10 terms (`control_terms`). density: also the
-    negative log-likelihood where the model has one, or its bound, minus the entropy. say: is told each stage
-    as it begins.
+    negative log-likelihood where the model has one, or its bound, minus the entropy. by: another sampler than
+    the model's own, for samples and control. say: is told each stage as it begins.
 
-    Keys: calls (evaluations of the network for a point) and seconds (for all n points, which vary from run to
-    run); noise (std of what the model has learned along with the data, or 0); floor (sliced Wasserstein
-    distance of two exact samples, max and mean over five draws); samples and control (distance, times_floor,
-    bound); nll (kind, "exact" or "bound"; the value, named bound in either case; entropy, gap and its
-    standard error, in nats of the standardised data; no entropy and no gap for a law of points; steps_error,
-    mean and max of how far off an integrator of finite steps makes each log-density); modes
+    Keys: sampler; calls (evaluations of the network for a point) and seconds (for all n points, which vary
+    from run to run); noise (std of what the model has learned along with the data, or 0); floor (sliced
+    Wasserstein distance of two exact samples, max and mean over five draws); samples and control (distance,
+    times_floor, bound); nll (kind, "exact" or "bound"; the value, named bound in either case; entropy, gap
+    and its standard error, in nats of the standardised data; no entropy and no gap for a law of points;
+    steps_error, mean and max of how far off an integrator of finite steps makes each log-density); modes
     (weights, fractions, z, covered) where the law has modes; score (t, std, relative error) by level, where
     the model has a score.
     Raises ValueError for n < 2, for a control of a model without a denoiser, and where exact samples do not
@@ -92,19 +110,25 @@ def evaluate(
 
     say("samples of the model")
     data = law.sample(rng.spawn("variance"), 2000)  # for a variance that is estimated
+
+    def own(denoiser: Any, n: int, stream: Stream) -> Any:
+        return model.sample(params, n, stream, x_0=data, denoiser=denoiser)
+
+    draw = by.draw if by else own
+    asked = counted(by.denoiser) if by and by.denoiser else None
     began = time.perf_counter()
-    points = to_host(model.sample(params, n, rng.spawn("samples"), x_0=data))
-    report |= {"calls": model.calls(), "seconds": time.perf_counter() - began}
+    points = to_host(draw(asked, n, rng.spawn("samples")))
+    seconds, calls = time.perf_counter() - began, asked.calls if asked else model.calls()
+    report |= {"sampler": by.about if by else "the model's own sampler", "calls": calls, "seconds": seconds}
     if not np.all(np.isfinite(points)):
         raise ValueError("the model's samples are not finite; it was not trained, or diverged")
     report["samples"] = distance(points, MODEL_BOUND)
     if law.modes is not None:
         report["modes"] = _modes(level[0] * law.modes[0], law.modes[1], points, to_host(fresh))
         # Points that were selected from others share their fate, and z says less than it seems to.
-        report["modes"]["independent"] = not hasattr(model, "stages")
-    if has_score and control is not False and _afforded(model, law, n, control, say):
-        chain = model.sample(params, n, rng.spawn("control"), x_0=data, denoiser=ExactDenoiser(law))
-        report["control"] = distance(chain, CONTROL_BOUND)
+        report["modes"]["independent"] = by.independent if by else not hasattr(model, "stages")
+    if has_score and control is not False and _afforded(calls, law, n, control, say):
+        report["control"] = distance(draw(ExactDenoiser(law), n, rng.spawn("control")), CONTROL_BOUND)
     if density and not getattr(model, "knows_density", True):
         say(f"no likelihood: its log Z takes a grid, which {model.dim} dimensions are too many for")
     elif density and hasattr(model, "log_prob"):
@@ -122,11 +146,11 @@ def evaluate(
 
 
 def _afforded(
-    model: Any, law: Distribution, n: int, control: bool | None, say: Callable[[str], None]
+    calls: int, law: Distribution, n: int, control: bool | None, say: Callable[[str], None]
 ) -> bool:
     """Whether the control is run: if it is asked for, or cheap. Says what it sums."""
-    terms, steps = control_terms(model, law, n), model.calls()
-    size = f"{terms:.1e} terms: {steps:,} steps x {n:,} points x {terms // (steps * n):,} components"
+    terms = control_terms(calls, law, n)
+    size = f"{terms:.1e} terms: {calls:,} calls x {n:,} points x {terms // (calls * n):,} components"
     if control is None and terms > CONTROL_TERMS:
         say(f"no control, it would sum {size}; --control runs it, a smaller --n makes it cheap")
         return False
@@ -188,50 +212,3 @@ def _likelihood(law: Distribution, points: Any, log_prob: Any) -> dict[str, floa
     gap = to_host(law.log_prob(points)) - log_prob
     mean, error = float(np.mean(gap)), float(np.std(gap) / np.sqrt(len(points)))
     return {"bound": law.entropy + mean, "entropy": law.entropy, "gap": mean, "standard_error": error}
-
-
-def report_lines(report: dict[str, Any]) -> list[str]:
-    """An evaluation as an aligned table for a terminal; what falls short of its bound is marked."""
-    floor, noise = report["floor"], report["noise"]
-    truth = f"the truth is the data under noise of std {noise:g}, the law that this model learns"
-    lines = [
-        *([truth, ""] if noise else []),
-        f"sliced Wasserstein distance of {report['n']:,} points along {report['directions']} directions, and "
-        f"in multiples of",
-        f"its sampling floor, {floor['max']:.4f}, the largest of five distances of two exact samples",
-        "",
-        f"{'':<34}{'distance':>10}{'x floor':>10}{'bound':>8}",
-        f"{'exact samples, mean of five':<34}{floor['mean']:>10.4f}{floor['mean'] / floor['max']:>10.2f}",
-    ]
-    for name, key in [("exact denoiser (control)", "control"), ("trained model", "samples")]:
-        if key in report:
-            row = report[key]
-            short = "" if row["times_floor"] <= row["bound"] else "  falls short"
-            distance = f"{row['distance']:>10.4f}{row['times_floor']:>10.2f}{row['bound']:>8.1f}"
-            lines.append(f"{name:<34}{distance}{short}")
-    if "nll" in report:
-        nll = report["nll"]
-        error = f" +- {nll['standard_error']:.4f}"
-        exact = nll["kind"] == "exact"
-        name = f"NLL ({'exact' if exact else 'upper bound'}), nats"
-        lines += ["", f"{name:<34}{nll['bound']:>10.4f}{error if nll['gap'] is None else ''}"]
-        if nll["gap"] is not None:
-            of, what = ("noisy data" if noise else "data"), ("NLL" if exact else "bound")
-            lines.append(f"{f'entropy of the {of}':<34}{nll['entropy']:>10.4f}")
-            lines.append(f"{f'{what} minus entropy':<34}{nll['gap']:>10.4f}{error}")
-        if "steps_error" in nll:
-            off = nll["steps_error"]
-            lines.append(f"{'error of its steps, mean':<34}{off['mean']:>10.1e}, largest {off['max']:.1e}")
-    if "modes" in report:
-        modes = report["modes"]
-        lines += ["", f"{'mode':<6}{'weight':>8}{'found':>8}{'z':>8}"]
-        for k, row in enumerate(zip(modes["weights"], modes["fractions"], modes["z"], strict=True), 1):
-            far = "  off by more than chance" if modes["independent"] and abs(row[2]) > 4 else ""
-            lines.append(f"{k:<6}{row[0]:>8.4f}{row[1]:>8.4f}{row[2]:>8.2f}{far}")
-        lines.append(f"{sum(modes['covered'])} of {len(modes['covered'])} modes covered")
-    calls = f"{report['calls']:,} evaluation{'s' * (report['calls'] != 1)} of the network a point"
-    lines += ["", f"sampling: {calls}, {report['seconds']:.3g} s for {report['n']:,} points"]
-    if "score" in report:
-        lines += ["", f"{'t':>6}{'std':>8}{'score error':>13}   relative, weighted by the exact density"]
-        lines += [f"{row['t']:>6}{row['std']:>8.3f}{row['relative_error']:>13.4f}" for row in report["score"]]
-    return lines

@@ -8,8 +8,9 @@ import pytest
 
 from refgen import distributions
 from refgen.backend import Stream
+from refgen.commands.evaluating import report_lines
 from refgen.denoisers import Denoiser, ExactDenoiser, OneLevelDenoiser
-from refgen.evaluation import control_terms, evaluate, report_lines, score_times
+from refgen.evaluation import control_terms, evaluate, score_times
 from refgen.ladders import Ladder
 from refgen.models.ddpm import DDPM
 from refgen.models.ebm import EBM
@@ -130,7 +131,7 @@ def test_a_model_without_a_denoiser_has_no_score_and_no_control():
         1 + math.log(2 * math.pi)
     )
     text = "\n".join(report_lines(report))
-    assert "score error" not in text and "control" not in text and "NLL minus entropy" in text
+    assert "score error" not in text and "(control)" not in text and "NLL minus entropy" in text
     wrong = evaluate(Direct(shift=0.5), params + np.float32(0.2), law, Stream(1), n=4000)
     assert wrong["samples"]["times_floor"] > 3 and wrong["nll"]["gap"] > 0.02
     modes = evaluate(Direct(), params, RING, Stream(1), n=4000, control=False)["modes"]
@@ -215,12 +216,12 @@ def test_a_control_of_many_terms_is_left_out_and_said_to_be(monkeypatch):
     points = distributions.Empirical(RING.sample(Stream(0), 40))
     model, stages = DDPM(T=20, hidden=8), []
     params = model.init(Stream(0))
-    assert control_terms(model, points, 50) == 20 * 50 * 40
-    assert control_terms(model, distributions.named("checkerboard"), 50) == 20 * 50
+    assert control_terms(20, points, 50) == 20 * 50 * 40
+    assert control_terms(20, distributions.named("checkerboard"), 50) == 20 * 50
     monkeypatch.setattr("refgen.evaluation.CONTROL_TERMS", 39_999)
     assert "control" not in evaluate(model, params, points, Stream(0), n=50, say=stages.append)
     left_out = (
-        "no control, it would sum 4.0e+04 terms: 20 steps x 50 points x 40 components; --control runs it"
+        "no control, it would sum 4.0e+04 terms: 20 calls x 50 points x 40 components; --control runs it"
     )
     assert any(stage.startswith(left_out) for stage in stages)
     assert "control" in evaluate(model, params, points, Stream(0), n=50, control=True)
@@ -241,6 +242,30 @@ def test_same_seed_same_report():
 def test_score_times_are_times_from_noisy_to_clean(T):
     times = score_times(T)
     assert times[0] == T and times[-1] >= 1 and times == sorted(set(times), reverse=True)
+
+
+class Drawn:
+    """Another sampler: points of a law, after a few questions to the denoiser."""
+
+    about, independent = "guesses, 3 of them", False
+
+    def __init__(self, law, denoiser):
+        self.law, self.denoiser = law, denoiser
+
+    def draw(self, denoiser, n, stream):
+        for _ in range(3):
+            denoiser.score(np.zeros((1, 2)), 1.0, 0.5)
+        return self.law.sample(stream, n)
+
+
+def test_another_sampler_is_judged_in_place_of_the_models_own():
+    model, far = Model(RING), RING.diffused(1.0, 1.0)
+    report = evaluate(model, None, RING, Stream(1), n=500, by=Drawn(far, model.denoiser(None)), density=False)
+    assert report["samples"]["times_floor"] > 3 and report["control"]["times_floor"] > 3
+    assert report["calls"] == 3 and not report["modes"]["independent"]
+    own = evaluate(model, None, RING, Stream(1), n=500, density=False)
+    assert own["samples"]["times_floor"] < 1.5 and own["sampler"] == "the model's own sampler"
+    assert own["score"] == report["score"] and own["floor"] == report["floor"]
 
 
 def test_too_few_points_and_samples_that_are_not_finite():

@@ -2,31 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import click
 
 from refgen.commands.data import law_of_run
-from refgen.commands.draws import annealed, at_one_level, by_stages, check_fits, own
+from refgen.commands.draws import Asked, Drawing, drawing, needs_data
+from refgen.commands.levels import SPACINGS
 from refgen.commands.shared import Name, Progress, device_option, seed_option
 
-__all__ = ["sample"]
+__all__ = ["METHODS", "chosen", "sample", "sampler_options"]
 
 SAMPLE_CHUNK = 10_000
 
-# Which options go with which sampler, besides --steps.
-OPTIONS = {
-    "ancestral": (),
-    "annealed_langevin": ("step", "per_level"),
-    "langevin": ("step", "level", "std"),
-    "underdamped": ("step", "level", "std"),
-    "mala": ("step", "level", "std"),
-    "smc": ("step", "per_level", "level", "std"),
-}
-
+DATA = 2000  # points of the data that a variance is estimated from
 
 FEW = 0.05  # of the proposals accepted: the chains have hardly moved
+
+METHODS = ("euler", "heun", "rk4", "rk45")
 
 
 def _names() -> tuple[str, ...]:
@@ -35,41 +30,93 @@ def _names() -> tuple[str, ...]:
     return samplers.NAMES
 
 
+_OPTIONS = [
+    click.option(
+        "--sampler", type=Name("sampler", _names), help="See refgen samplers.  [default: the model's own]"
+    ),
+    click.option(
+        "--steps",
+        type=click.IntRange(1, 10**6),
+        help="Levels of noise to go through; Langevin steps of langevin, underdamped and mala; stages of "
+        "smc and of ebm's own.  [default: all the model's; 20 for dpm_solver, dpm_multistep, edm and "
+        "annealed_langevin on no ladder; 50 for ddim, analytic and probability_flow; 60 stages; 1000 "
+        "Langevin steps]",
+    ),
+    click.option(
+        "--spacing",
+        type=click.Choice(list(SPACINGS)),
+        help="Of these levels: among the model's own, or even in time or log-SNR, or as in EDM.  [default: "
+        "edm for edm, log_snr for dpm_solver, dpm_multistep and probability_flow, else model]",
+    ),
+    click.option(
+        "--step",
+        type=click.FloatRange(0, min_open=True),
+        help="Size of a Langevin step, in units of the level's noise variance; below 2 but for mala and "
+        "smc.  [default: 0.5; 2 for smc; for annealed_langevin the model's own, or 0.1; for "
+        "predictor_corrector as --snr has it]",
+    ),
+    click.option(
+        "--per-level",
+        type=click.IntRange(1, 10**6),
+        help="Langevin steps at each level of annealed_langevin and predictor_corrector, at each stage of "
+        "smc.  [default: the model's own, or 50; 1 for predictor_corrector; 4 for smc]",
+    ),
+    click.option(
+        "--level", type=click.IntRange(1), help="Level t of the model, 1 the least noisy, for Langevin steps."
+    ),
+    click.option(
+        "--std",
+        type=click.FloatRange(0, min_open=True),
+        help="Or its noise, in stds of the data, which are not scaled then.  [default: the model's, where it "
+        "has one level; else 0.1]",
+    ),
+    click.option(
+        "--eta", type=click.FloatRange(0, 1), help="Fresh noise of ddim, 1 that of ancestral.  [default: 0]"
+    ),
+    click.option("--order", type=click.IntRange(1, 3), help="Of dpm_solver and dpm_multistep.  [default: 2]"),
+    click.option(
+        "--snr",
+        type=click.FloatRange(0, min_open=True),
+        help="Drift over noise in a step of the corrector.  [default: 0.16]",
+    ),
+    click.option("--method", type=click.Choice(METHODS), help="Of probability_flow.  [default: heun]"),
+    click.option(
+        "--churn", type=click.FloatRange(0), help="Fresh noise of edm, 0 for none, up to 80.  [default: 0]"
+    ),
+]
+
+
+def sampler_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The options that say what a model is sampled by."""
+    for option in reversed(_OPTIONS):
+        command = option(command)
+    return command
+
+
+def chosen(run: Any, given: dict[str, Any], rng: Any, exact: bool = False, law: Any = None) -> Drawing:
+    """What draws from a run, with the options `sampler_options`. Raises ValueError for what does not fit.
+
+    law: of the run's data, where that is known already.
+    """
+    from refgen.denoisers import ExactDenoiser
+
+    model, options = run.model, dict(given)
+    sampler, name = options.pop("sampler"), run.config["model"]
+    wanted = needs_data(sampler, model)
+    if law is None and (exact or wanted):
+        law = law_of_run(run.folder, run.config)
+    denoiser: Any = None
+    if hasattr(model, "denoiser"):
+        denoiser = ExactDenoiser(law) if exact else model.denoiser(run.params)
+    data = law.sample(rng.spawn("data"), DATA) if wanted else None
+    return drawing(Asked(sampler, name, model, run.params, options, denoiser, exact, data))
+
+
 @click.command()
 @click.argument("run_folder", metavar="RUN")
 @click.option("--n", type=click.IntRange(1, 10**7), default=2000, show_default=True, help="Points.")
 @click.option("--out", metavar="FILE", help="FILE.csv, .npy, .npz or .png.  [default: RUN/samples.csv]")
-@click.option(
-    "--sampler", type=Name("sampler", _names), help="See refgen samplers.  [default: the model's own]"
-)
-@click.option(
-    "--steps",
-    type=click.IntRange(1, 10**6),
-    help="Noise levels to use (ancestral, annealed_langevin), Langevin steps, or stages (smc, ebm's own). "
-    " [default: all the model's; for annealed_langevin 20 levels of a ddpm, at a constant ratio; 60 stages "
-    "of smc; 1000 Langevin steps where another sampler is named]",
-)
-@click.option(
-    "--step",
-    type=click.FloatRange(0, min_open=True),
-    help="Size of a Langevin step, in units of the level's noise variance; below 2 but for mala "
-    "and smc.  [default: 0.5; for smc 2; for annealed_langevin the model's own, or 0.1]",
-)
-@click.option(
-    "--per-level",
-    type=click.IntRange(1, 10**6),
-    help="Steps of annealed_langevin at each level, of smc at each stage.  [default: the model's own, or 50; "
-    "for smc 4]",
-)
-@click.option(
-    "--level", type=click.IntRange(1), help="Level t of the model, 1 the least noisy, for Langevin steps."
-)
-@click.option(
-    "--std",
-    type=click.FloatRange(0, min_open=True),
-    help="Or its noise, in stds of the data, which are not scaled then.  [default: the model's, where it has "
-    "one level; else 0.1]",
-)
+@sampler_options
 @click.option("--exact", is_flag=True, help="Use the exact denoiser of the data in place of the network.")
 @seed_option
 @device_option
@@ -78,69 +125,48 @@ def sample(
 ) -> None:
     """Draw points from a trained model.
 
-    The points are in the units of its data. langevin, underdamped and mala walk at one level of noise from a
-    normal law as wide as the noisy data. They hardly cross between modes that are well apart; smc finds these
-    modes' weights. At the end they take the noise off, but of a model of noisy data, ebm or score_net.
+    The points are in the units of its data. Samplers that go through many levels start at the noisiest.
+    langevin, underdamped and mala walk at one level of noise from a normal law as wide as the noisy data.
+    They hardly cross between modes that are well apart; smc finds these modes' weights. At the end they take
+    the noise off, but of a model of noisy data, ebm or score_net.
     """
     import numpy as np
 
     from refgen import backend, runs
     from refgen.commands.points import check_suffix, write_points
-    from refgen.denoisers import ExactDenoiser
 
     where = backend.device(device)
     run = runs.load(run_folder, where)
-    path, model = Path(out or run.folder / "samples.csv"), run.model
-    check_suffix(path, model.dim)
-    sampler = _checked(given, model)
+    path = Path(out or run.folder / "samples.csv")
+    check_suffix(path, run.model.dim)
     rng = backend.Stream(seed, "sample", device=where)
-    by_itself = sampler in (None, "ancestral")
-    optimal = by_itself and getattr(model, "variance", "") == "optimal"  # estimated from data
-    law: Any = law_of_run(run.folder, run.config) if exact or optimal else None
-    denoiser: Any = ExactDenoiser(law) if exact else None
-    if denoiser is None and hasattr(model, "denoiser"):
-        denoiser = model.denoiser(run.params)
-    if sampler is not None:
-        check_fits(sampler, run.config["model"], model, denoiser)
-    if not hasattr(model, "denoiser"):
-        _check_direct(run.config["model"], given["steps"], exact)
-    shares: list[Any] = []
-    if sampler is None or by_itself:
-        data = law.sample(rng.spawn("data"), 2000) if optimal else None
-        draw, calls = own(model, run.params, given["steps"] or 0, data, exact)
-        calls *= 1 + optimal
-    elif sampler == "annealed_langevin":
-        draw, calls = annealed(model, run.params.dtype, given)
-    elif sampler == "smc":
-        draw, calls = by_stages(model, run.params.dtype, given, exact)
-    else:
-        draw, calls = at_one_level(sampler, model, run.params.dtype, given, exact, shares)
+    drawn = chosen(run, given, rng, exact)
     starts, pieces = range(0, n, SAMPLE_CHUNK), []
-    progress = Progress(f"sample {n} point{'s' * (n != 1)}, calls", calls * len(starts))
-    asked = _Shown(denoiser, progress)
+    progress = Progress(f"sample {n} point{'s' * (n != 1)}, calls", drawn.calls * len(starts))
+    asked = _Shown(drawn.denoiser, progress) if drawn.denoiser else None
     for i, start in enumerate(starts, 1):
         count, stream = min(SAMPLE_CHUNK, n - start), rng.spawn(f"from {start}")
-        pieces.append(run.to_data(draw(asked, count, stream)))
-        progress(calls * i)
+        pieces.append(run.to_data(drawn.draw(asked, count, stream)))
+        progress(drawn.calls * i)
     write_points(path, np.concatenate(pieces))
-    click.echo(f"{path}: {n} point{'s' * (n != 1)}")
-    if shares:
-        share = sum(float(share) for share in shares) / len(shares)
-        click.echo(f"accepted {share:.0%} of the proposals")
-        if share < FEW:
-            click.echo(
-                "warning: nearly every proposal was refused, so the points are still where they started; "
-                "take a smaller --step",
-                err=True,
-            )
+    calls = asked.calls // len(starts) if asked else drawn.calls
+    by = f"by {drawn.about}; {calls:,} call{'s' * (calls != 1)} of the {'denoiser' if asked else 'network'}"
+    click.echo(f"{path}: {n} point{'s' * (n != 1)} {by}")
+    _say_accepted(drawn.shares)
 
 
-def _check_direct(name: str, steps: int | None, exact: bool) -> None:
-    """Raise ValueError, one line, for what means nothing to a model that draws without a denoiser."""
-    if exact:
-        raise ValueError(f"--exact puts the exact denoiser in the network's place; this {name} asks for none")
-    if steps is not None:
-        raise ValueError(f"--steps is {steps}; this {name} has no levels of noise and no chain")
+def _say_accepted(shares: list[Any]) -> None:
+    """How many of the proposals of Metropolis' test were accepted, where there were any."""
+    if not shares:
+        return
+    share = sum(float(share) for share in shares) / len(shares)
+    click.echo(f"accepted {share:.0%} of the proposals")
+    if share < FEW:
+        click.echo(
+            "warning: nearly every proposal was refused, so the points are still where they started; "
+            "take a smaller --step",
+            err=True,
+        )
 
 
 class _Shown:
@@ -159,20 +185,3 @@ class _Shown:
             return answer(*args)
 
         return asked if callable(answer) else answer
-
-
-def _checked(given: dict[str, Any], model: Any) -> str | None:
-    """The sampler that is asked for. Raises ValueError for an option that does not go with it."""
-    sampler = given["sampler"]
-    for name, value in given.items():
-        if name in ("sampler", "steps") or value is None or name in OPTIONS.get(sampler, ()):
-            continue
-        fits = [known for known, names in OPTIONS.items() if name in names]
-        said = f"not for {sampler}" if sampler else "and none is named: add --sampler"
-        raise ValueError(f"--{name.replace('_', '-')} is for {', '.join(fits)}, {said}")
-    if given["level"] is not None and given["std"] is not None:
-        raise ValueError("--level and --std both name a level of noise; give one of them")
-    levels = getattr(model, "levels", None)
-    if sampler in (None, "ancestral") and given["steps"] and levels and 1 < levels.T < given["steps"]:
-        raise ValueError(f"--steps is {given['steps']}; the model has {levels.T} levels")
-    return sampler

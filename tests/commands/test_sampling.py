@@ -10,11 +10,11 @@ from refgen import runs, samplers
 from refgen.backend import Stream
 from refgen.cli import main
 from refgen.commands import sampling
-from refgen.commands.draws import at_one_level, by_stages, check_fits
-from refgen.denoisers import ExactDenoiser, OneLevelDenoiser, counted
-from refgen.distributions import Gaussian, named
-from refgen.ladders import Ladder
-from refgen.metrics import mode_weights
+from refgen.commands.levels import SPACINGS as CHOICES
+from refgen.commands.ways import WAYS
+from refgen.distributions import named
+from refgen.processes import SPACINGS
+from refgen.samplers.probability_flow import METHODS
 from tests import direct
 
 
@@ -37,6 +37,7 @@ def trained(tmp_path_factory):
     few = ("--data", "gaussian", "--steps", 3, "--batch", 8, "--hidden", 8)
     call("train", "ddpm", "--out", folder / "ddpm", "--t", 100, *few)
     call("train", "ncsn", "--out", folder / "ncsn", "--t", 10, *few)
+    call("train", "score_sde", "--out", folder / "score_sde", "--t", 10, *few)
     return folder
 
 
@@ -60,6 +61,16 @@ EXACT = [
     ("ncsn", "mala", "--steps", 100, "--std", 0.5),
     ("ddpm", "smc", "--steps", 30, "--std", 0.5),
     ("ncsn", "smc", "--steps", 20, "--level", 6, "--per-level", 2),
+    ("ddpm", "ddim", "--eta", 1),
+    ("ddpm", "dpm_solver", "--order", 3),
+    ("ncsn", "dpm_multistep", "--steps", 15),
+    ("ddpm", "analytic", "--steps", 20),
+    ("ncsn", "euler_maruyama", "--steps", 60, "--spacing", "log_snr"),
+    ("ddpm", "predictor_corrector", "--snr", 0.2),
+    ("ncsn", "predictor_corrector", "--step", 0.05, "--steps", 40, "--spacing", "edm"),
+    ("ddpm", "probability_flow", "--method", "rk45", "--steps", 5),
+    ("score_sde", "probability_flow", "--method", "rk4", "--steps", 20),
+    ("score_sde", "edm", "--churn", 10, "--steps", 40),
 ]
 
 
@@ -70,20 +81,30 @@ def test_exact_samples_by_every_sampler_are_where_the_data_are(trained, model, s
     width = np.sqrt(np.diag(law.cov))
     assert np.all(np.abs(points.mean(0) - law.mean) < 0.15 * width)
     # with the noise of a level taken off by the mean, points lie closer together than the data
-    shrunk = 0.6 if args else 0.85
+    shrunk = 0.6 if set(args) & {"--std", "--level"} else 0.85
     assert np.all(points.std(0) < 1.15 * width) and np.all(points.std(0) > shrunk * width)
 
 
+CALLS = {"annealed_langevin": 7, "dpm_solver": 9, "analytic": 10, "predictor_corrector": 9}
+CALLS |= {"probability_flow": 9, "edm": 9, "langevin": 6, "underdamped": 6}
+
+
 @pytest.mark.parametrize("sampler", [name for name in samplers.NAMES if name not in ("mala", "smc")])
-def test_a_network_is_enough_for_all_that_need_a_score(trained, sampler):
+@pytest.mark.parametrize("model", ["ddpm", "score_sde"])
+def test_a_network_is_enough_for_all_that_need_a_score(trained, model, sampler):
+    if sampler == "ancestral" and model != "ddpm":
+        return
     few = ("--steps", 5) if sampler != "annealed_langevin" else ("--steps", 3, "--per-level", 2)
-    first, result = drawn(trained / "ddpm", "--sampler", sampler, *few)
-    again, _ = drawn(trained / "ddpm", "--sampler", sampler, *few)
-    other, _ = drawn(trained / "ddpm", "--sampler", sampler, *few, "--seed", 1)
+    first, result = drawn(trained / model, "--sampler", sampler, *few)
+    again, _ = drawn(trained / model, "--sampler", sampler, *few)
+    other, _ = drawn(trained / model, "--sampler", sampler, *few, "--seed", 1)
     np.testing.assert_array_equal(first, again)
     assert not np.array_equal(first, other)
-    calls = {"ancestral": 5, "annealed_langevin": 7}.get(sampler, 6)
+    calls = CALLS.get(sampler, 5)
     assert f"sample 300 points, calls  {calls}/{calls}" in result.stderr
+    own = sampler == "ancestral"
+    said = f"300 points by {'the model' if own else sampler}"
+    assert said in result.stdout and f"; {calls} calls of the denoiser" in result.stdout
 
 
 def test_the_model_s_own_sampler_is_the_default(trained):
@@ -129,16 +150,26 @@ def test_options_reach_the_sampler(trained):
         (
             "ddpm",
             ("--sampler", "mala"),
-            "mala needs a score and a density, which this ddpm has not; ancestral,",
+            "mala needs a score and a density, which this ddpm has not; ancestral, ddim, dpm_",
         ),
         ("ncsn", ("--sampler", "mala"), "langevin, underdamped or mala with --exact would do"),
-        ("ncsn", ("--sampler", "smc"), "smc needs a score and a density, which this ncsn has not; annealed_"),
+        ("ncsn", ("--sampler", "ddim", "--steps", 11), "--steps is 11; the model has 10 levels"),
+        ("ddpm", ("--sampler", "ancestral", "--steps", 101), "--steps is 101; the model has 100 levels"),
+        ("score_sde", ("--sampler", "ancestral"), "needs the chain of a ddpm, which this score_sde has not"),
+        ("ddpm", ("--eta", 1), "--eta is for ddim, and none is named: add --sampler"),
+        (
+            "ddpm",
+            ("--sampler", "ddim", "--order", 2),
+            "--order is for dpm_solver, dpm_multistep, not for ddim",
+        ),
+        ("ddpm", ("--sampler", "smc", "--spacing", "edm", "--exact"), "--spacing is for ddim, dpm_solver,"),
+        ("ncsn", ("--sampler", "smc"), "smc needs a score and a density, which this ncsn has not; ddim, "),
         ("ncsn", ("--sampler", "ancestral"), "ancestral needs the chain of a ddpm, which this ncsn has not"),
         ("ddpm", ("--sampler", "langvin"), "no sampler 'langvin'; did you mean langevin"),
         (
             "ddpm",
             ("--step", 0.1),
-            "--step is for annealed_langevin, langevin, underdamped, mala, smc, and none is",
+            "--step is for annealed_langevin, predictor_corrector, langevin, underdamped, mala, smc, and",
         ),
         (
             "ddpm",
@@ -148,7 +179,7 @@ def test_options_reach_the_sampler(trained):
         (
             "ddpm",
             ("--sampler", "langevin", "--per-level", 3),
-            "--per-level is for annealed_langevin, smc, not for",
+            "--per-level is for annealed_langevin, predictor_corrector, smc, not for",
         ),
         ("ddpm", ("--sampler", "langevin", "--level", 2, "--std", 1), "--level and --std both name a level"),
         ("ddpm", ("--sampler", "langevin", "--level", 101), "--level is 101; the model has levels 1 to 100"),
@@ -166,58 +197,6 @@ def test_options_reach_the_sampler(trained):
 )
 def test_what_makes_no_sense_is_one_line(trained, model, args, says):
     assert says in complaint("sample", trained / model, *args)
-
-
-class OneLevel:
-    """What the command knows of a model of one noise level."""
-
-    dim, of_noisy_data = 2, True
-    levels = Ladder(np.array([0.0, 0.75]))
-
-
-class Clean(OneLevel):
-    of_noisy_data = False
-
-
-@pytest.mark.parametrize("sampler", ["langevin", "underdamped", "mala"])
-def test_the_noise_is_left_on_samples_of_noisy_data_alone(sampler):
-    """From a start as wide as the noisy data; a step of next to nothing leaves it."""
-    denoiser = ExactDenoiser(Gaussian([0.0, 0.0], np.eye(2)))
-    given = {"level": None, "std": None, "step": 1e-12, "steps": 1}
-    points = []
-    for model in (OneLevel(), Clean()):
-        draw, calls = at_one_level(sampler, model, np.float32, given, False, [])
-        points.append(draw(denoiser, 4000, Stream(0)))
-        assert calls == {"langevin": 1, "underdamped": 1, "mala": 2}[sampler] + (not model.of_noisy_data)
-    np.testing.assert_allclose(points[1], points[0] / (1 + 0.75**2), rtol=1e-5, atol=1e-6)
-    assert np.std(points[0]) == pytest.approx(1.25, rel=0.04)
-
-
-def test_stages_find_the_weights_of_modes_and_count_their_calls():
-    law = named("two_gaussians").standardised()[0]
-    given = {"level": None, "std": 0.1, "step": None, "steps": 30, "per_level": 3}
-    asked = counted(ExactDenoiser(law))
-    for model in (OneLevel(), Clean()):
-        asked.calls = 0
-        draw, calls = by_stages(model, np.float32, given, True)
-        points = draw(asked, 2000, Stream(0))
-        assert asked.calls == calls == 30 * (3 + 2) + (not model.of_noisy_data)
-        assert mode_weights(points, *law.modes).fractions[0] == pytest.approx(0.8, abs=0.04)
-
-
-def test_a_model_of_one_level_has_no_annealing_and_mala_with_its_energy():
-    energy = OneLevelDenoiser(lambda x: -x, 0.05, lambda x: -np.sum(x**2, axis=-1) / 2)
-    for sampler in ("langevin", "underdamped", "mala", "smc"):
-        check_fits(sampler, "ebm", OneLevel(), energy)
-    with pytest.raises(
-        ValueError, match=r"needs scores at many levels, .* langevin, underdamped, mala or smc would"
-    ):
-        check_fits("annealed_langevin", "ebm", OneLevel(), energy)
-    with pytest.raises(ValueError, match="mala needs a score and a density, which this score_net has not"):
-        check_fits("mala", "score_net", OneLevel(), OneLevelDenoiser(lambda x: -x, 0.05))
-    with pytest.raises(ValueError, match=r"langevin needs a score at one level; this gan has its own only"):
-        check_fits("langevin", "gan", object(), None)
-    check_fits("mala", "score_net", OneLevel(), ExactDenoiser(Gaussian([0.0], [[1.0]])))
 
 
 def test_a_model_without_a_denoiser_samples_by_itself(tmp_path, monkeypatch):
@@ -244,7 +223,10 @@ def test_a_model_without_a_denoiser_samples_by_itself(tmp_path, monkeypatch):
 
 
 def test_every_sampler_says_what_it_needs_and_what_options_it_has():
-    assert set(sampling.OPTIONS) == set(samplers.NAMES)
+    assert set(WAYS) == set(samplers.NAMES) and sampling.METHODS == METHODS
+    assert set(CHOICES) == {"model", *SPACINGS}
+    known = {param.name for param in sampling.sample.params}
+    assert {option for way in WAYS.values() for option in way.options} < known
     listed = json.loads(call("samplers", "--json").stdout)
     assert [row["name"] for row in listed] == list(samplers.NAMES)
     assert all(row["needs"] == samplers.needs(row["name"]) for row in listed)
