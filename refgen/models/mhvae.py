@@ -55,6 +55,7 @@ class MHVAE:
     least_std: float = 0.005  # of a decoder; below the finest detail of the data
 
     log_prob_is: ClassVar[str] = "bound"
+    usual: ClassVar[dict[str, Any]] = dict(steps=6000, lr=4e-3, cool=0.5)
     markov: ClassVar[bool] = True
 
     def __post_init__(self) -> None:

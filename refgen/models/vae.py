@@ -37,7 +37,7 @@ class VAE:
 
     Training raises this bound where draws is 1, and the tighter one of so many importance weights where it is
     more: its encoder is then a worse posterior and its decoder the better law. On the ring of Gaussians 1 may
-    stay 0.85 nats above the entropy, in one of its many bad optima, where 5 comes to 0.07. A sample is a
+    stay 0.85 nats above the entropy, in one of its many bad optima, where 5 comes to 0.03. A sample is a
     draw from p(x | z), not its mean: without the decoder's noise points would lie on too thin a sheet.
     layers 0 makes both linear, and the decoder's variance one number: probabilistic principal components,
     where all is known in closed form. `log_prob` is the importance-weighted bound of `bound_draws`, which
@@ -53,6 +53,7 @@ class VAE:
     least_std: float = 0.005  # of the decoder; below the finest detail of the data
 
     log_prob_is: ClassVar[str] = "bound"
+    usual: ClassVar[dict[str, Any]] = dict(steps=8000, lr=4e-3, cool=0.5)
 
     def __post_init__(self) -> None:
         require_whole(self, WHOLE | ({"layers": 1000} if self.layers else {}))
