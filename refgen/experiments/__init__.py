@@ -47,6 +47,7 @@ ENTRIES: dict[str, Entry] = {
     "annealed-langevin": Entry("EXP-11 SYS-14 SYS-15", "annealed Langevin dynamics, large noise to small"),
     "level-count": Entry("TAX-2", "10, 100 or 1000 levels of noise"),
     "posterior-gap": Entry("EXP-26", "a bound that rises, and a gap to the posterior that need not fall"),
+    "families": Entry("EXP-28 SYS-39", "four families on one data set: GAN, VAE, flow, diffusion"),
     "gan-gaussian": Entry("SYS-5", "the smallest adversarial network: a Gaussian, and momentum"),
     "gan-modes": Entry("TAX-3", "adversarial networks on a ring: modes found, objective and seed"),
     "guidance": Entry("SYS-29", "conditional samples by guidance, and what a larger scale costs"),

@@ -18,7 +18,7 @@ from refgen.backend import Stream
 from refgen.distributions.base import Distribution
 from refgen.runs import Run
 
-__all__ = ["figure", "numbers", "summary", "table_lines"]
+__all__ = ["figure", "measured", "numbers", "summary", "table_lines", "title"]
 
 POINTS = 2000
 
@@ -51,6 +51,11 @@ def numbers(run: Run, report: Mapping[str, Any]) -> dict[str, Any]:
     modes: how many are covered. gap: NLL, or its bound, minus the entropy, in nats of the standardised data.
     """
     rows = np.loadtxt(run.folder / "metrics.csv", delimiter=",", skiprows=1, ndmin=2)
+    return measured(report, int(run.params.size), float(rows[-1, 2]) if len(rows) else None)
+
+
+def measured(report: Mapping[str, Any], params: int, train_seconds: float | None) -> dict[str, Any]:
+    """The same of an evaluation alone, and of what is not in it."""
     nll, modes = report.get("nll") or {}, report.get("modes")
     return {
         "x_floor": report["samples"]["times_floor"],
@@ -60,8 +65,8 @@ def numbers(run: Run, report: Mapping[str, Any]) -> dict[str, Any]:
         "entropy": nll.get("entropy"),
         "gap": nll.get("gap"),
         "modes": sum(modes["covered"]) if modes else None,
-        "params": int(run.params.size),
-        "train_seconds": float(rows[-1, 2]) if len(rows) else None,
+        "params": params,
+        "train_seconds": train_seconds,
         "sample_seconds": report["seconds"],
         "nfe": report["calls"],
     }
@@ -87,8 +92,7 @@ def table_lines(comparison: Mapping[str, Any]) -> list[str]:
     shown = [column for column in COLUMNS if _has(column[0], models)]
     range_said = "; mean, and below it the range" if seeds > 1 else ""
     lines = [
-        f"{comparison['data']}: {comparison['steps']:,} steps of {comparison['batch']:,} points each, "
-        f"{seeds} seed{'s' * (seeds > 1)}{range_said}",
+        f"{comparison['data']}: {_budget(comparison)}, {seeds} seed{'s' * (seeds > 1)}{range_said}",
         "",
         f"{'model':<{NAME}}" + "".join(f"{heading:>{width}}" for _, heading, width, _ in shown),
     ]
@@ -108,6 +112,15 @@ def table_lines(comparison: Mapping[str, Any]) -> list[str]:
         said = f"failed: {model}, seed {run['seed']}: {run['error']}"
         lines += textwrap.wrap(said, WIDTH, subsequent_indent="  ", break_on_hyphens=False)
     return lines
+
+
+def _budget(comparison: Mapping[str, Any]) -> str:
+    """What each model was trained with; None for steps or batch is each model's usual."""
+    steps, batch = comparison["steps"], comparison["batch"]
+    if steps is None and batch is None:
+        return "each model's usual training"
+    text = "each model's usual steps" if steps is None else f"{steps:,} steps"
+    return f"{text} of {'its usual batch' if batch is None else f'{batch:,} points'} each"
 
 
 def _has(key: str, models: Sequence[Mapping[str, Any]]) -> bool:
@@ -153,17 +166,18 @@ def figure(
     exact, learned = {}, {}
     for noise in sorted({0.0, *(rows[model]["noise"] for model in runs)}):
         truth = law.diffused(1.0, noise) if noise else law
-        title = f"exact, with noise {noise:g}" if noise else f"exact, {comparison['data']}"
-        exact[title] = truth.sample(rng.spawn(title), POINTS)
+        name = f"exact, with noise {noise:g}" if noise else f"exact, {comparison['data']}"
+        exact[name] = truth.sample(rng.spawn(name), POINTS)
     for model, run in runs.items():
         say(f"samples of {model}")
         data = law.sample(rng.spawn("data"), POINTS)
         points = run.model.sample(run.params, POINTS, rng.spawn(model), x_0=data)
-        learned[_title(rows[model], comparison["modes"])] = points
+        learned[title(rows[model], comparison["modes"])] = points
     return plots.comparison(exact, learned)
 
 
-def _title(row: Mapping[str, Any], modes: int | None) -> str:
+def title(row: Mapping[str, Any], modes: int | None) -> str:
+    """Two lines about a model, of a row that `summary` made: its name and modes, its mean numbers."""
     mean, has = row["mean"], row["mean"]["gap"] is not None
     sign = "≤" if row["nll_kind"] == "bound" else "="
     covered = "" if mean["modes"] is None else f", {mean['modes']:.3g} of {modes} modes"

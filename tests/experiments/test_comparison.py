@@ -95,6 +95,18 @@ def test_seconds_have_three_digits_or_so():
     assert shown == ["0.004", "0.099", "0.20", "9.99", "10.0", "99.9", "100", "1,234"]
 
 
+def test_the_first_line_says_what_each_was_trained_with():
+    row = comparison.summary("a", "exact", 0.0, [done(0)])
+    for steps, batch, said in [
+        (None, None, "ring: each model's usual training, 1 seed"),
+        (2000, None, "ring: 2,000 steps of its usual batch each, 1 seed"),
+        (None, 64, "ring: each model's usual steps of 64 points each, 1 seed"),
+        (2000, 64, "ring: 2,000 steps of 64 points each, 1 seed"),
+    ]:
+        lines = comparison.table_lines(compared(row, seeds=1) | {"steps": steps, "batch": batch})
+        assert lines[0] == said
+
+
 def test_without_modes_and_entropy_and_with_one_seed():
     points = comparison.summary("a", "exact", 0.0, [done(0, gap=None, entropy=None, modes=None)])
     lines = comparison.table_lines(compared(points, modes=None, seeds=1))
