@@ -34,16 +34,18 @@ def integral(level_t, level_s, of, sign):
     return sum(w * math.exp(sign * u) * of(u) for u, w in zip(at, weights, strict=True))
 
 
-def by_noise(x_t, level_t, level_s, eps_of):
+def by_noise(x_t, levels, eps_of):
     """x_s of the flow where the noise is that function of half the log-SNR, and the size of its terms."""
+    level_t, level_s = levels
     moved = level_s[0] * integral(level_t, level_s, eps_of, -1)
     size = level_s[0] * integral(level_t, level_s, lambda u: abs(eps_of(u)), -1)
     kept = level_s[0] / level_t[0] * x_t
     return kept - moved, abs(kept) + size + 1e-3
 
 
-def by_data(x_t, level_t, level_s, x_0_of):
+def by_data(x_t, levels, x_0_of):
     """x_s of the flow where x_0 is that function of half the log-SNR, and the size of its terms."""
+    level_t, level_s = levels
     moved = level_s[1] * integral(level_t, level_s, x_0_of, 1)
     size = level_s[1] * integral(level_t, level_s, lambda u: abs(x_0_of(u)), 1)
     kept = level_s[1] / level_t[1] * x_t
@@ -135,7 +137,7 @@ def noise_step_in_log_snr(x_t, eps, level_t, level_s):
 )
 def line_of_noise(noise_step_linear, x_t, eps, eps_at, share, levels):
     start, reach = half_log_snr(levels[0]), share * (half_log_snr(levels[1]) - half_log_snr(levels[0]))
-    derived, scale = by_noise(x_t, *levels, lambda u: eps + (u - start) / reach * (eps_at - eps))
+    derived, scale = by_noise(x_t, levels, lambda u: eps + (u - start) / reach * (eps_at - eps))
     return noise_step_linear(x_t, eps, eps_at, share, *levels), derived, scale
 
 
@@ -178,7 +180,7 @@ def _history(count):
 def midpoint_of_the_line(multistep_2, x_t, x_0, old, fall, levels):
     ahead = (half_log_snr(levels[1]) - half_log_snr(levels[0])) / 2
     middle = x_0 + ahead * (x_0 - old) / fall
-    derived, scale = by_data(x_t, *levels, lambda u: middle)
+    derived, scale = by_data(x_t, levels, lambda u: middle)
     size = levels[1][0] * ahead / fall * (abs(x_0) + abs(old))
     return multistep_2(x_t, x_0, old, *before(levels[0], fall), *levels), derived, scale + size
 
@@ -221,7 +223,7 @@ def parabola_integrated(multistep_3, x_t, predictions, falls, levels):
         return [math.prod((u - at[j]) / (at[i] - at[j]) for j in range(3) if j != i) for i in range(3)]
 
     derived, _ = by_data(
-        x_t, *levels, lambda u: sum(b * p for b, p in zip(basis(u), predictions, strict=True))
+        x_t, levels, lambda u: sum(b * p for b, p in zip(basis(u), predictions, strict=True))
     )
     size = sum(abs(b) * abs(p) for b, p in zip(basis(half_log_snr(levels[1])), predictions, strict=True))
     near, far = before(levels[0], *falls)
