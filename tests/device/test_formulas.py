@@ -24,7 +24,20 @@ from refgen.backend import Stream
 from refgen.cards import CARDS
 from refgen.cards.inject import each, on_device
 from refgen.cards.load import load_cards
-from refgen.formulas import boxes, chain, elbo, elementary, forward, mixture, parametrisation, process, snr
+from refgen.formulas import (
+    adjoint,
+    boxes,
+    chain,
+    elbo,
+    elementary,
+    forward,
+    likelihood,
+    mixture,
+    parametrisation,
+    process,
+    runge_kutta,
+    snr,
+)
 from tests.device import DEVICES, DOUBLE, IDS, ROUNDING, counting, same
 
 load_cards()
@@ -36,16 +49,19 @@ PUBLIC = {
     getattr(module, name).__code__: f"{module.__name__}.{name}"
     for module in MODULES
     for name in module.__all__
+    if hasattr(getattr(module, name), "__code__")  # and is no class or table
 }
 # Schedules, processes and the variances of steps stay on the host: samplers take Python floats from them.
 STEPS = "refgen.samplers.ancestral"
 ON_HOST = {"refgen.schedules", "refgen.processes", f"{STEPS}:step_variances", f"{STEPS}:optimal_variances"}
 # Where its largest or smallest weight is met twice, rounding decides through which one it is differentiated.
 TIES = {"refgen.formulas.elbo.weight_spread"}
+# Integrations of many steps, of which EXAMPLES have two.
+LONG = {"refgen.formulas.likelihood:log_prob", "refgen.formulas.adjoint:gradients"}
 COMPUTING = [
     id
     for id, card in CARDS.items()
-    if card.formula and not ON_HOST & {card.formula.__module__, card.formula_name}
+    if card.formula and not (ON_HOST | LONG) & {card.formula.__module__, card.formula_name}
 ]
 
 FLOATS = ("float64", "float32")
@@ -59,6 +75,30 @@ NOISY_BOXES = X, WEIGHTS, *CORNERS, 0.8
 MANY = np.arange(20.0).reshape(2, 10) / 7
 LOG_SNR = np.array([600.0, 3.0, 0.0, -2.0, -600.0])
 TIMES = np.array([1e-5, 0.1, 0.5, 0.9])
+
+
+def log_prob_of_a_flow(x, score_slope, method):
+    """Of a linear score, by two steps."""
+    return likelihood.log_prob(
+        x,
+        lambda x, level: (score_slope * x, score_slope * x.shape[-1] + 0 * x[..., 0]),
+        lambda x: -anp.sum(x**2, axis=-1),
+        lambda t: likelihood.Moment(-t, 2 * t, (1.0, t)),
+        0.5,
+        1.0,
+        2,
+        method,
+    )
+
+
+def step_of_heun(x):
+    return runge_kutta.heun(lambda x, t: -t * x, x, 0.5, 0.1)
+
+
+def gradients_of_a_flow(params, x):
+    """Of the velocity params tanh(x), by two steps each way."""
+    return adjoint.gradients(lambda p, x, t: p * anp.tanh(x) * t, params, x, anp.sin, 0.0, 1.0, 2)
+
 
 # Formulas that no card asks for, or not in this form.
 EXAMPLES = [
@@ -74,6 +114,9 @@ EXAMPLES = [
     (forward.cosine_beta, np.array([0.0, 0.5]), np.array([0.5, 1.0])),
     *[(f, X, *law) for f in (mixture.log_prob, mixture.score, mixture.responsibilities) for law in LAWS],
     *[(f, X, *law, 0.8, 0.6) for f in (mixture.posterior_mean, mixture.posterior_cov) for law in LAWS],
+    *[(log_prob_of_a_flow, X, -1.0, method) for method in likelihood.METHODS],
+    (step_of_heun, X),
+    (gradients_of_a_flow, X[0], X),
     (mixture.cov, *SHARED),
     (mixture.squared_distances, X, X[:2]),
     (mixture.squared_distances, MANY, MANY + 1),
