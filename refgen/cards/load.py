@@ -148,7 +148,8 @@ def search_cards(query: str) -> tuple[list[str], bool]:
     """IDs of the cards that a query means, and whether it names them (an ID or a row) or only finds them.
 
     Words that one cited source has all of mean that source ("Ho 7"); others are sought in ID, title,
-    statement, sources and evidence. Short ones count only as whole words.
+    statement, sources and evidence, those with them in the name of the topic or the title first. Short ones
+    count only as whole words.
     Raises ValueError where there is none.
     """
     wanted = query.upper()
@@ -169,7 +170,26 @@ def search_cards(query: str) -> tuple[list[str], bool]:
     found = cited or [c.id for c in CARDS.values() if all(p.search(_text(c)) for p in patterns)]
     if not found:
         raise ValueError(f"no card matches {query!r}{_near(query, CARDS)}")
-    return found, len(found) == 1
+    return _nearest_first(found, patterns), len(found) == 1
+
+
+def _nearest_first(found: list[str], patterns: list[re.Pattern[str]]) -> list[str]:
+    """The cards of topics whose name has all the words, of topics with such a title, and of the rest.
+
+    Topics stay together; in each those with such a title come first, else the order is that of the registry.
+    """
+    from refgen.derivations import TOPICS
+
+    def has_all(text: str) -> bool:
+        return all(pattern.search(text) for pattern in patterns)
+
+    def off(id: str) -> int:
+        topic = CARDS[id].topic
+        return 0 if has_all(f"{topic} {TOPICS.get(topic, '')}") else 1 if has_all(CARDS[id].title) else 2
+
+    order = list(dict.fromkeys(CARDS[id].topic for id in found))
+    best = {topic: min(off(id) for id in found if CARDS[id].topic == topic) for topic in order}
+    return sorted(found, key=lambda id: (best[CARDS[id].topic], order.index(CARDS[id].topic), off(id)))
 
 
 def _text(card: Card) -> str:

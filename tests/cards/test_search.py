@@ -108,6 +108,19 @@ def test_cards_are_found_by_words_symbols_and_papers():
     assert search_cards("post-5")[1] is True
 
 
+def test_topics_and_titles_with_the_words_come_before_texts_with_them():
+    found, _ = search_cards("score matching")
+    topics = list(dict.fromkeys(CARDS[id].topic for id in found))
+    assert topics[:3] == ["SM", "SSM", "DSM"] and "FLOW-1" in found[-40:]
+    assert [CARDS[id].topic for id in found] == sorted(
+        (CARDS[id].topic for id in found), key=topics.index
+    )  # each topic in one piece
+    titles, _ = search_cards("jensen")
+    has = ["jensen" in CARDS[id].title.lower() for id in titles if CARDS[id].topic == CARDS[titles[0]].topic]
+    assert has[0] and has == sorted(has, reverse=True)
+    assert search_cards("Ho 7")[0] == [id for id in CARDS if id in search_cards("Ho 7")[0]]
+
+
 def test_z_limit_grows_with_the_number_of_statistics():
     assert 3.8 < z_limit(1) < z_limit(10) < z_limit(1000) < 6
 
