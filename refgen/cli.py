@@ -16,6 +16,8 @@ __all__ = ["main"]
 # NumPy reads it when it is imported, later. On a busy machine two BLAS threads can be far slower than one.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
+WIDTH = 100  # columns of help, at most
+
 
 class _Refgen(click.Group):
     """A group that answers a wrong name with the near ones and bad input with one line, exit status 2."""
@@ -33,6 +35,8 @@ class _Refgen(click.Group):
 
     def main(self, *args: Any, **extra: Any) -> Any:
         run: Any = super().main
+        if not sys.stdout.isatty():
+            extra.setdefault("terminal_width", WIDTH)  # a pipe has no width: click would take 80 columns
         if not extra.pop("standalone_mode", True):
             return run(*args, **extra, standalone_mode=False)
         try:
@@ -72,7 +76,9 @@ def _stop(message: str) -> None:
     sys.exit(2)
 
 
-@click.group(cls=_Refgen, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(
+    cls=_Refgen, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": WIDTH}
+)
 @click.version_option(__version__, prog_name="refgen")
 def main() -> None:
     """The executable reference for generative models.

@@ -60,6 +60,14 @@ def test_help_helps(command):
     assert max(map(len, result.stdout.splitlines())) <= 100
 
 
+def test_help_that_is_no_terminal_s_uses_100_columns():
+    done = subprocess.run(
+        [sys.executable, "-c", "from refgen.cli import main; main(['train', 'ddpm', '--help'])"],
+        capture_output=True, text=True, check=True, env=os.environ | {"COLUMNS": "60"},
+    )  # fmt: skip
+    assert 90 < max(map(len, done.stdout.splitlines())) <= 100
+
+
 def test_help_imports_nothing_heavy():
     code = "import sys; from refgen.cli import main\ntry: main(['--help'])\nexcept SystemExit: pass\n"
     code += (
@@ -301,7 +309,7 @@ def test_a_config_that_is_hardly_one(tmp_path):
     ("args", "says"),
     [
         (["vreify"], "did you mean verify?"),
-        (["train", "dpm", "--data", "moons"], "did you mean ddpm?"),
+        (["train", "dpm", "--data", "moons"], "did you mean ddpm"),
         (["train", "ddpm"], "--data NAME|FILE is missing"),
         (["train", "ddpm", "--data", "mons"], "did you mean moons?"),
         (["train", "ddpm", "--data", "missing.csv"], "missing.csv: no such file"),
