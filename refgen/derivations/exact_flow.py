@@ -9,6 +9,7 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import autograd.numpy as anp
 import numpy as np
 from scipy.special import ndtr, ndtri
 
@@ -49,7 +50,12 @@ def vp_level(t: float, beta_min: float = 0.1, beta_max: float = 20.0) -> tuple[f
     return math.exp(-integral / 2), math.sqrt(-math.expm1(-integral))
 
 
-def vp_velocity(x: np.ndarray, t: float, law: line.Law = LAW) -> np.ndarray:
-    """The velocity at x (n,) of its flow, -beta (x + score) / 2."""
-    beta = 0.1 + 19.9 * t
-    return -beta / 2 * (x + line.score(x, line.noisy(law, *vp_level(t))))
+def vp_velocity(x: Any, t: float, law: line.Law = LAW) -> Any:
+    """The velocity at x, of any shape, of its flow, -beta (x + score) / 2. Differentiable in x."""
+    signal, std = vp_level(t)
+    density, pull = 0.0, 0.0
+    for weight, mean, width in zip(*(a.tolist() for a in law), strict=True):
+        var = (signal * width) ** 2 + std**2
+        share = weight / math.sqrt(var) * anp.exp(-0.5 / var * (x - signal * mean) ** 2)
+        density, pull = density + share, pull + share / var * (signal * mean - x)
+    return -(0.1 + 19.9 * t) / 2 * (x + pull / density)
