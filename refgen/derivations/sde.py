@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import autograd.numpy as anp
 import numpy as np
 from autograd import grad
@@ -17,7 +19,9 @@ from refgen.sources import ANDERSON_1982, KARRAS_2022, SJTU, SONG_2021
 CONTINUOUS = SJTU("'Continuous Diffusion Models'")
 
 # One moment of a process: its level, and what it does there.
-MOMENT = dict(signal=positives(0.02, 1.0), std=positives(0.1, 5.0), f=reals(-3, 0), g2=positives(0.01, 20.0))
+MOMENT: dict[str, Any] = dict(
+    signal=positives(0.02, 1.0), std=positives(0.1, 5.0), f=reals(-3, 0), g2=positives(0.01, 20.0)
+)
 
 
 def flux_velocity(x, law, signal, std, f, g2):
@@ -43,7 +47,12 @@ def on_a_line(law, z, signal, std, f, g2):
     return x, slope, speed, abs(f * x) + g2 * abs(slope) + abs(speed)
 
 
-LINES = lines(z=reals(-3, 3), **MOMENT)
+def _points(**more):
+    """Rungs of a mixture, a point in the units of its first mode, a moment of a process, and more."""
+    return lines(z=reals(-3, 3), **MOMENT, **more)
+
+
+LINES = _points()
 
 
 @equation(
@@ -122,7 +131,7 @@ def reverse_turned(x, score, f, g2):
     evidence="oracle",
     how="Fokker and Planck backwards in time, with noise eta g: drift plus eta^2 g^2 score / 2 "
     "is what crosses x",
-    given=lines(z=reals(-3, 3), noise=reals(0, 3), **MOMENT),
+    given=_points(noise=reals(0, 3)),
     tolerance=1e-9,
     examples=40,
 )

@@ -86,7 +86,7 @@ def test_every_definition_rests_on_something_that_is_there() -> None:
 
 ROWS = {"GAU": 11, "FWD": 12, "POST": 15, "DELBO": 15, "PAR": 8, "SNR": 7, "TWE": 5, "DDPM": 7}
 ROWS |= {"EBM": 14, "SM": 10, "SSM": 11, "DSM": 14, "LAN": 9, "NCSN": 11, "FLOW": 14}
-ROWS |= {"ELBO": 8, "HVAE": 6, "GUIDE": 7, "FM": 6, "EDM": 5}
+ROWS |= {"ELBO": 8, "HVAE": 6, "SDE": 12, "GUIDE": 7, "FM": 6, "EDM": 5}
 
 
 @pytest.mark.parametrize(("topic", "rows"), ROWS.items())
