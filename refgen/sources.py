@@ -437,7 +437,7 @@ SHANNON_1948 = _source(
 )
 SONG_2021_LIKELIHOOD = _source(
     "SONG_2021_LIKELIHOOD",
-    "Song et al. 2021",
+    "Song et al. 2021 (likelihood)",
     "Maximum Likelihood Training of Score-Based Diffusion Models",
     "NeurIPS 2021, arXiv:2101.09258",
 )
