@@ -68,7 +68,8 @@ class Continuous:
 
     def output(self, params: Array, x: Array, log_snr: Array) -> Array:
         """What the network says at points of unit power, (n, dim). log_snr: a number, (n,) or (n, 1)."""
-        return self.net(params, x, embedding(log_snr, self.features, xp=array_module(params)))
+        features = embedding(log_snr, self.features, params.dtype, array_module(params))
+        return self.net(params, x, features)
 
     def _answer(self, output: Array, x: Array, log_snr: Array) -> Array:
         """The target from the network's output at points x of unit power."""

@@ -37,7 +37,7 @@ class EDM(Continuous):
 
     The weight of the error in x_0 is 1 / c_out^2, so that all noises have the same loss, and how often each
     is trained is said by the law of sigma alone. Sampling follows the flow by Heun's steps along levels that
-    are finer near the data: 18 of them ask the network 35 times.
+    are finer near the data: T of them ask the network 2 T - 1 times.
     """
 
     usual: ClassVar[dict[str, Any]] = dict(steps=15_000, cool=0.5)
@@ -45,7 +45,7 @@ class EDM(Continuous):
     spacing: ClassVar[str] = "edm"
 
     dim: int = 2
-    T: int = 18  # 18; 18 to 40
+    T: int = 32  # 18 to 40
     smallest: float = 0.002  # 0.002
     largest: float = 80.0  # 80; far above the data
     noise_mean: float = -1.2  # of log sigma in training

@@ -51,7 +51,7 @@ class VDM(Continuous):
     gives the bound with T steps, of the learned schedule or another; `log_prob` is the density of the flow.
     """
 
-    usual: ClassVar[dict[str, Any]] = dict(cool=0.5)
+    usual: ClassVar[dict[str, Any]] = dict(steps=7000, cool=0.5)
 
     dim: int = 2
     objective: str = "endless"  # endless, steps
