@@ -99,7 +99,7 @@ def levels_by_power_of_fraction(fraction, largest, smallest, rho=7.0):
     reject_at=0.5,
 )
 def levels_tend_to_a_constant_ratio(karras_std, largest, smallest):
-    rhos, fraction = np.array([200.0, 400.0, 800.0]), np.linspace(0, 1, 11)
+    rhos, fraction = (200.0, 400.0, 800.0), np.linspace(0, 1, 11)
     limit = np.exp(np.linspace(math.log(largest), math.log(smallest), 11))
     gaps = [np.max(np.abs(np.log(karras_std(fraction, largest, smallest, rho) / limit))) for rho in rhos]
     return -np.polyfit(np.log(rhos), np.log(gaps), 1)[0], 1.0
