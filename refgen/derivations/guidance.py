@@ -13,7 +13,7 @@ from refgen.derivations import line
 from refgen.formulas import guidance
 from refgen.sources import DHARIWAL_2021, FIELD, HO_2022, SONG_2021
 
-__all__ = ["at_level", "by_hand", "classes", "log_of_class"]
+__all__ = ["at_level", "by_hand", "classes"]
 
 SCALES = st.one_of(st.sampled_from([2.0, 0.0, 1.0, 0.5]), st.floats(-1, 8, allow_subnormal=False))
 
