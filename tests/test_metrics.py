@@ -12,6 +12,17 @@ RING = named("ring")
 DIRECTIONS = directions(2, 64, Stream(0))
 
 
+def test_auc_is_the_share_of_ordered_pairs_ties_by_half():
+    higher, lower = Stream(1).integers(0, 6, 40), Stream(2).integers(-3, 5, 30)
+    pairs = np.sign(higher[:, None] - lower) / 2 + 0.5
+    assert metrics.auc(higher, lower) == pytest.approx(pairs.mean(), rel=1e-12)
+    assert metrics.auc(lower, higher) == pytest.approx(1 - pairs.mean(), rel=1e-12)
+    assert metrics.auc(np.array([1.0, 2.0]), np.array([-np.inf, 0.0])) == 1
+    for wrong in (np.array([]), np.zeros((2, 2)), np.array([np.nan])):
+        with pytest.raises(ValueError, match=r"^lower has shape"):
+            metrics.auc(higher, wrong)
+
+
 def test_directions_are_uniform_on_the_sphere():
     for dim in (1, 2, 5):
         drawn = directions(dim, 20_000, Stream(1))
