@@ -99,7 +99,7 @@ def _loss(run: Run, law: Distribution | None = None, rng: Stream | None = None) 
     rows = np.loadtxt(run.folder / "metrics.csv", delimiter=",", skiprows=1, ndmin=2)
     if not len(rows):
         raise ValueError(f"{run.folder / 'metrics.csv'} has no rows yet; train for at least 100 steps")
-    return plots.loss_curve(rows[:, 0], rows[:, 1])
+    return plots.loss_curve(rows[:, 0], rows[:, 1], note=getattr(run.model, "loss_is", ""))
 
 
 def _reverse(run: Run, law: Distribution, rng: Stream) -> Figure:

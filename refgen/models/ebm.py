@@ -39,6 +39,11 @@ CHUNK = 500  # points whose activations stay in cache
 
 OBJECTIVES = ("pcd", "cd", "nce", *score_objectives.OBJECTIVES)
 
+# What the logged loss is, where it is no score's.
+_CHAINS = "energy of the data minus that of the chains: about 0 where these are alike, no measure of progress"
+_NCE = "logistic loss of telling data from noise: at best what Bayes' rule leaves, above 0"
+LOSS_IS = {"pcd": _CHAINS, "cd": _CHAINS, "nce": _NCE}
+
 WHOLE = {"dim": 10**6, "chain_steps": 10**6, "noise_ratio": 10**4, "stages": 10**6, "per_stage": 10**6}
 WHOLE |= {"hidden": 10**6, "layers": 1000}
 
@@ -51,8 +56,11 @@ class EBM:
     Contrastive divergence (cd, pcd) makes the energy low at data and high where a few Langevin steps lead,
     from the data, or from where the steps before had led. Noise-contrastive estimation (nce) tells data from
     draws of the broad Gaussian and learns log Z besides. Score matching (implicit, sliced, denoising) does
-    without Z and does not see the weights of modes that are apart. The usual 10,000 steps in two dimensions
-    take 25 s of a core (nce) to 75 s (sliced), but implicit 110 s, and more for each further dimension.
+    without Z and does not see the weights of modes that are apart. No loss ends at 0: that of cd and pcd, an
+    energy minus another, is near it all the time and measures nothing, that of nce stays above what Bayes'
+    rule leaves, and score matching's is below 0, but above it for denoising. The usual 10,000 steps in two
+    dimensions take 25 s of a core (nce) to 75 s (sliced), but implicit 110 s, and more for each further
+    dimension.
     """
 
     dim: int = 2
@@ -90,6 +98,11 @@ class EBM:
     def levels(self) -> Ladder:
         """The one level of noise."""
         return Ladder(onp.array([0.0, self.std]))
+
+    @property
+    def loss_is(self) -> str:
+        """What the logged loss is, and where it ends."""
+        return LOSS_IS.get(self.objective) or score_objectives.loss_is(self.objective)
 
     @property
     def knows_density(self) -> bool:

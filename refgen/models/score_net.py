@@ -19,7 +19,7 @@ from refgen.denoisers import Denoiser, OneLevelDenoiser
 from refgen.formulas.parametrisation import score_from_eps
 from refgen.ladders import Ladder
 from refgen.models.checks import require_whole
-from refgen.models.score_objectives import OBJECTIVES, require_objective, score_loss
+from refgen.models.score_objectives import OBJECTIVES, loss_is, require_objective, score_loss
 from refgen.nets.mlp import MLP
 from refgen.samplers.langevin import langevin
 
@@ -39,7 +39,8 @@ class ScoreNet:
     dynamics from N(0, start^2 I); its samples keep the noise. Between modes that are well apart there are no
     data, the score there is a guess, and no chain crosses: their weights are those of the guess's basins.
     A step of denoising is five times as fast as one of sliced, and its gradient noisier: give it more steps.
-    There is no log_prob: a network's field need not be a gradient.
+    There is no log_prob: a network's field need not be a gradient. The loss does not go to 0: at best it is
+    -std^2/2 times the mean square of the score, and d/2 more for denoising, since noise cannot all be told.
     """
 
     of_noisy_data: ClassVar[bool] = True
@@ -65,6 +66,11 @@ class ScoreNet:
                 raise ValueError(f"{name} is {getattr(self, name)}; it must be > 0")
         if not 0 < self.langevin_step < 2:
             raise ValueError(f"langevin_step is {self.langevin_step}; it must lie in (0, 2)")
+
+    @property
+    def loss_is(self) -> str:
+        """What the logged loss is, and where it ends."""
+        return loss_is(self.objective, "std^2")
 
     @cached_property
     def net(self) -> MLP:

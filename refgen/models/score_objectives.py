@@ -20,11 +20,20 @@ from refgen.formulas.score_matching import empirical
 from refgen.formulas.sliced import LAWS
 from refgen.nets.derivatives import sliced_trace, trace
 
-__all__ = ["LAWS", "OBJECTIVES", "require_objective", "score_loss"]
+__all__ = ["LAWS", "OBJECTIVES", "loss_is", "require_objective", "score_loss"]
 
 Array = Any
 
 OBJECTIVES = ("implicit", "sliced", "denoising")
+
+
+def loss_is(objective: str, weight: str = "") -> str:
+    """What the loss of an objective is, and why it does not end at 0: one line. weight: what is before it."""
+    if objective == "denoising":
+        return "|eps - its prediction|^2/2: at best d/2 - std^2/2 E|score|^2, for eps cannot all be told"
+    trace = "the trace of its Jacobian" + ", along random directions" * (objective == "sliced")
+    loss, best = f"|s|^2/2 + {trace}", "-std^2/2" if weight else "-1/2"
+    return f"{f'{weight} ({loss})' if weight else loss}: at best {best} E|score|^2, below 0"
 
 
 def require_objective(objective: str, projections: int = 1, law: str = LAWS[0]) -> None:

@@ -1,5 +1,7 @@
-"""Pictures, in one look: `style` has the colours and the parts, `runs` what a run and a data set show."""
+"""Pictures, in one look: `style` has the colours and the parts, `runs` what a run and a data set show,
+`chains` points on their way from noise."""
 
+from refgen.plots.chains import reverse_animation, reverse_process
 from refgen.plots.runs import (
     cloud,
     comparison,
@@ -8,8 +10,6 @@ from refgen.plots.runs import (
     log_densities,
     loss_curve,
     overview,
-    reverse_animation,
-    reverse_process,
     samples,
     score_fields,
 )

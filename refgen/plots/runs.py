@@ -6,12 +6,10 @@ coordinates (standardised data).
 
 from __future__ import annotations
 
-import io
+import textwrap
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 import numpy as np
-from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 
 from refgen.denoisers import Denoiser
@@ -20,7 +18,6 @@ from refgen.formulas.forward import diffuse
 from refgen.plots.style import (
     DATA,
     EXACT,
-    INK,
     LEARNED,
     arrows,
     chart,
@@ -31,7 +28,6 @@ from refgen.plots.style import (
     limit_of,
     panels,
     scatter,
-    write,
 )
 from refgen.schedules import Schedule
 
@@ -43,8 +39,6 @@ __all__ = [
     "log_densities",
     "loss_curve",
     "overview",
-    "reverse_animation",
-    "reverse_process",
     "samples",
     "score_fields",
 ]
@@ -152,15 +146,19 @@ def comparison(exact: Mapping[str, np.ndarray], learned: Mapping[str, np.ndarray
     return figure
 
 
-def loss_curve(step: np.ndarray, loss: np.ndarray, title: str = "training loss") -> Figure:
-    """Loss against training step: each logged mean, and its running mean over a tenth of them."""
+def loss_curve(step: np.ndarray, loss: np.ndarray, title: str = "training loss", note: str = "") -> Figure:
+    """Loss against training step: each logged mean, and its running mean over a tenth of them.
+
+    note: what this loss is, written under the axis.
+    """
     figure, (ax,) = chart()
     ax.plot(step, loss, color=LEARNED, alpha=0.3, linewidth=0.8)
     width = max(1, len(loss) // 10)
     if len(loss) > 2 * width:
         smooth = np.convolve(loss, np.ones(width) / width, mode="valid")
         ax.plot(step[width // 2 :][: len(smooth)], smooth, color=LEARNED, linewidth=1.8)
-    ax.set(xlabel="training step", ylabel="loss", title=title)
+    below = "\n" + "\n".join(textwrap.wrap(note, 78)) if note else ""
+    ax.set(xlabel=f"training step{below}", ylabel="loss", title=title)
     if len(loss):
         ax.set_ylim(*_range(loss))
     ax.margins(x=0.01)
@@ -172,30 +170,6 @@ def _range(values: np.ndarray) -> tuple[float, float]:
     low, high = float(np.min(values)), float(np.quantile(values, 0.98))
     pad = 0.08 * (high - low) or 0.1 * abs(high) or 1.0
     return low - pad, high + 2 * pad
-
-
-def reverse_process(
-    kept: Mapping[int, np.ndarray], shown: Sequence[int], paths: int = 12, label: str = "t = {t:,}"
-) -> Figure:
-    """Noise becoming samples: the points at the shown times, and in the last panel the paths of a few.
-
-    kept: points (n, 2) by time, of which `shown` are panels and all are stations of the paths. label: how a
-    time is written. paths: how many; 0 for no such panel.
-    """
-    figure, axes = panels(1, len(shown) + (paths > 0))
-    times = sorted(kept, reverse=True)
-    limit = max(limit_of(kept[times[-1]]), 3.2)
-    for ax, t in zip(axes[0], shown, strict=False):
-        frame(ax, limit, label.format(t=t))
-        scatter(ax, kept[t], LEARNED)
-    if not paths:
-        return figure
-    ax = axes[0, -1]
-    tracks = np.stack([kept[t][:paths] for t in times], axis=1)
-    frame(ax, limit, f"paths of {len(tracks)} points")
-    ax.add_collection(LineCollection(list(tracks), colors=LEARNED, linewidths=0.6, alpha=0.5))
-    ax.scatter(*tracks[:, -1].T, s=9, color=INK, linewidths=0, zorder=3)
-    return figure
 
 
 def overview(
@@ -240,27 +214,3 @@ def log_densities(exact: np.ndarray, learned: np.ndarray, limit: float, depth: f
             axis, axis, values.reshape(side), contours, colors=colour, linewidths=0.7, linestyles="solid"
         )
     return figure
-
-
-def reverse_animation(
-    kept: Mapping[int, np.ndarray], path: str | Path, fps: int = 20, label: str = "reverse process, t = {t:,}"
-) -> Path:
-    """A GIF of the reverse process, a frame for each kept time; the last is held a second and a half."""
-    from PIL import Image
-
-    times = sorted(kept, reverse=True)
-    limit = max(limit_of(kept[times[-1]]), 3.2)
-    frames = []
-    for t in times:
-        figure, axes = panels(1, 1, width=4.2)
-        frame(axes[0, 0], limit, label.format(t=t))
-        scatter(axes[0, 0], kept[t], LEARNED)
-        buffer = io.BytesIO()
-        figure.savefig(buffer, format="png", dpi=100)
-        frames.append(
-            Image.open(buffer).convert("RGB").convert("P", palette=Image.Palette.ADAPTIVE, colors=64)
-        )
-    durations = [1000 // fps] * (len(frames) - 1) + [1500]
-    buffer = io.BytesIO()
-    frames[0].save(buffer, format="gif", save_all=True, append_images=frames[1:], duration=durations, loop=0)
-    return write(path, buffer.getvalue())

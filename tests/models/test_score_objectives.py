@@ -6,7 +6,7 @@ import pytest
 from autograd import grad, value_and_grad
 
 from refgen.backend import CPU, Stream
-from refgen.models.score_objectives import LAWS, OBJECTIVES, require_objective, score_loss
+from refgen.models.score_objectives import LAWS, OBJECTIVES, loss_is, require_objective, score_loss
 from refgen.nets.derivatives import counted_passes, watched
 from refgen.nets.mlp import MLP
 from tests.device import DEVICES, IDS, counting, same
@@ -37,6 +37,20 @@ def test_in_the_mean_all_gradients_are_that_of_the_noisy_law(objective, options)
     expected = LINEAR @ (root @ root.T + STD**2 * onp.eye(2)) - onp.eye(2)
     z = (drawn.mean(axis=0) - expected) / (drawn.std(axis=0) / onp.sqrt(len(drawn)))
     assert onp.abs(z).max() < 4.5
+
+
+@pytest.mark.parametrize("objective", OBJECTIVES)
+def test_the_best_loss_is_what_is_said_of_it(objective):
+    """Of the exact score of N(0, C): 1/2 E|score|^2 below 0, and for denoising below d / 2."""
+    root = onp.array([[0.5, 0.0], [0.3, 0.4]])
+    precision = onp.linalg.inv(root @ root.T + STD**2 * onp.eye(2))
+    x = Stream(3).normal(40_000, 2) @ root.T
+    found = score_loss(objective, lambda z: -z @ precision, x, Stream(4), STD)
+    least = -onp.trace(precision) / 2
+    at_best = 1 + STD**2 * least if objective == "denoising" else least
+    assert found == pytest.approx(at_best, abs=0.06 if objective != "denoising" else 0.02)
+    assert ("below 0" in loss_is(objective)) == (at_best < 0)
+    assert loss_is(objective, "std^2") == loss_is(objective) or "-std^2/2 E" in loss_is(objective, "std^2")
 
 
 @pytest.mark.parametrize("reduced", [True, False])

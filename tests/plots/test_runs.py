@@ -17,7 +17,6 @@ NOISE = Stream(1).normal(300, 2)
 
 def figures():
     levels, exact = linear(1000), ExactDenoiser(LAW)
-    kept = {100: NOISE, 50: X + NOISE, 0: X}
     yield "forward", plots.forward_process(X, NOISE, levels, [0, 100, 1000]), 3
     yield "score", plots.score_fields(exact, exact, LAW, levels, {50: 0.1, 500: 0.0}), 4
     yield "samples", plots.samples(X, X), 2
@@ -25,8 +24,6 @@ def figures():
     yield "comparison in rows", plots.comparison({"exact": X}, {"a\nb": X, "c": 2 * X, "d": X, "e": X}), 6
     yield "overview", plots.overview(X, LAW, X, "t"), 3
     yield "overview of points", plots.overview(X, None, X, "t"), 2
-    yield "reverse", plots.reverse_process(kept, [100, 0]), 3
-    yield "reverse without paths", plots.reverse_process(kept, [100, 0], 0), 2
     log_prob = LAW.log_prob(plots.grid(3.0, 40)[1])
     yield "energy", plots.log_densities(log_prob, log_prob - 1, 3.0), 2
     yield "score of one level", plots.score_fields(exact, exact, LAW, levels, {50: 0.1}), 2
@@ -89,6 +86,14 @@ def test_log_densities_that_are_one_nat_apart_are_so_in_the_colours():
     assert np.allclose((exact.get_array() - learned.get_array())[inside], 1)
 
 
+def test_a_loss_says_what_it_is_in_lines_that_fit():
+    ax = plots.loss_curve(np.arange(50), np.linspace(1, 0, 50), note="words " * 40).axes[0]
+    first, *note = ax.get_xlabel().splitlines()
+    assert first == "training step" and " ".join(note).split() == ["words"] * 40
+    assert max(map(len, note)) <= 78
+    assert plots.loss_curve(np.arange(50), np.linspace(1, 0, 50)).axes[0].get_xlabel() == "training step"
+
+
 def test_limits_hold_the_points():
     assert plots.limit_of(X) >= 2.6
     assert np.mean(np.abs(10 * X) < plots.limit_of(10 * X)) > 0.999
@@ -98,18 +103,6 @@ def test_the_density_map_darkens_evenly():
     grey = plots.DENSITY(np.linspace(0, 1, 50))[:, :3] @ [0.2126, 0.7152, 0.0722]
     steps = np.diff(grey)
     assert grey[0] == pytest.approx(1) and np.all(steps < 0) and steps.min() > 1.6 * steps.max()
-
-
-def test_the_animation_has_a_frame_for_each_time(tmp_path):
-    path = plots.reverse_animation({2: NOISE, 1: X + NOISE, 0: X}, tmp_path / "a.gif")
-    with Image.open(path) as image:
-        assert image.n_frames == 3
-        pixels = np.asarray(image.convert("RGB")).reshape(-1, 3).astype(int)
-        assert pixels[0].min() >= 250  # white paper
-        strong = pixels[np.ptp(pixels, axis=1) > 60]
-        assert len(strong) > 50 and np.all(strong[:, 0] > strong[:, 2])  # orange points, no other colour
-        image.seek(2)
-        assert image.info["duration"] == 1500
 
 
 def test_a_picture_needs_two_dimensions():
