@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Sequence
-from dataclasses import fields
 from pathlib import Path
 from shlex import quote
 from typing import Any
@@ -14,15 +13,18 @@ import click
 
 from refgen.commands.data import Data, data_of
 from refgen.commands.members import Member, Stopped, cores, run_all
-from refgen.commands.runs import train
-from refgen.commands.shared import Name, Progress, did_you_mean, json_option, print_json, program
+from refgen.commands.settings import FREE, own_options, parsed, settings_of
+from refgen.commands.shared import (
+    Name,
+    Progress,
+    device_option,
+    json_option,
+    print_json,
+    program,
+)
 from refgen.models import NAMES
-from refgen.training_defaults import BATCH, STEPS
 
 __all__ = ["compare"]
-
-# What may be set for one model, besides its hyper-parameters; the rest of `refgen train` is the same for all.
-FREE = ("lr", "ema", "cool")
 
 
 def _names() -> tuple[str, ...]:
@@ -36,10 +38,14 @@ def _names() -> tuple[str, ...]:
     "--seeds", type=click.IntRange(1, 1000), default=2, show_default=True, help="Runs of each model."
 )
 @click.option(
-    "--steps", type=click.IntRange(1, 10**8), default=STEPS, show_default=True, help="Training steps of each."
+    "--steps",
+    type=click.IntRange(1, 10**8),
+    help="Training steps, the same of each.  [default: each model's own usual number]",
 )
 @click.option(
-    "--batch", type=click.IntRange(1, 100_000), default=BATCH, show_default=True, help="Points a step."
+    "--batch",
+    type=click.IntRange(1, 100_000),
+    help="Points a step, the same of each.  [default: each model's own]",
 )
 @click.option(
     "--n", type=click.IntRange(2, 10**6), default=10_000, show_default=True, help="Points of an evaluation."
@@ -53,43 +59,49 @@ def _names() -> tuple[str, ...]:
 )
 @click.option("--out", metavar="FOLDER", help="Where the runs are.  [default: runs/compare-DATA]")
 @click.option("--jobs", type=click.IntRange(1, 1000), help="Processes at a time.  [default: one a core]")
+@device_option
 @json_option
 def compare(
     models: tuple[str, ...],
     data: str,
     seeds: int,
-    steps: int,
-    batch: int,
+    steps: int | None,
+    batch: int | None,
     n: int,
     settings: tuple[str, ...],
     out: str | None,
     jobs: int | None,
+    device: str,
     as_json: bool,
 ) -> None:
     """Compare models on the same data.
 
-    Without a MODEL, all that train on these data. Each is trained from seeds 0, 1, ... with the same steps
-    and batch, in FOLDER/MODEL-seedS, a run like any other, and evaluated there. What is done already is not
-    done again; after Ctrl-C the same command goes on. The table is also written to FOLDER/compare.json,
-    samples of each model to FOLDER/compare.png. Exit status 1 where a run has failed.
+    Without a MODEL, all that train on these data. Each is trained from seeds 0, 1, ... as it usually is, or
+    all with the same --steps, in FOLDER/MODEL-seedS, a run like any other, and evaluated there. What is done
+    already is not done again; after Ctrl-C the same command goes on. The table is also written to
+    FOLDER/compare.json, samples of each model to FOLDER/compare.png. Exit status 1 where a run has failed.
     """
+    from refgen import backend
     from refgen.checkpoints import write_text
 
+    backend.device(device)  # before any process is started, where there is none
     known, folder = data_of(data), Path(out or f"runs/compare-{Path(data).stem}")
     chosen = list(dict.fromkeys(models)) or list(NAMES)
-    given = _settings(settings, chosen)
-    sizes = ["--data", known.name, "--steps", str(steps), "--batch", str(batch)]
+    given = settings_of(settings, chosen)
+    sizes = ["--data", known.name]
+    for flag, size in [("--device", device * (device != "cpu")), ("--steps", steps), ("--batch", batch)]:
+        sizes += [flag, str(size)] if size else []
     members = []
     for model in chosen:
-        parsed = _parsed(model, [*sizes, *given[model]])
-        if not _trains(model, parsed, known, optional=not models):
+        told = parsed(model, [*sizes, *given[model]])
+        if not _trains(model, told, known, optional=not models):
             continue
         for seed in range(seeds):
             own = folder / f"{model}-seed{seed}"
             args = (*sizes, *given[model], "--seed", str(seed), "--out", str(own))
-            members.append(Member(model, seed, own, args, steps, n))
+            members.append(Member(model, seed, own, args, told["steps"], n, device))
             if (own / "config.json").exists():
-                _check_same(own, model, {**parsed, "seed": seed}, known)
+                _check_same(own, model, {**told, "seed": seed}, known)
     if not members:
         raise ValueError(f"no model trains on {data}")
     members.sort(key=lambda member: member.seed)  # so that what there is can be compared early
@@ -103,54 +115,7 @@ def compare(
         click.get_current_context().exit(1)
 
 
-def _settings(settings: Sequence[str], chosen: Sequence[str]) -> dict[str, list[str]]:
-    """What each model is given on the command line of `refgen train`."""
-    given: dict[str, list[str]] = {model: [] for model in chosen}
-    for text in settings:
-        target, equals, value = text.partition("=")
-        model, dot, option = target.partition(".")
-        if not equals or not dot:
-            raise ValueError(f"--set is {text!r}; it must be MODEL.OPTION=VALUE, as ebm.objective=nce")
-        if model not in chosen:
-            raise ValueError(f"--set {text}: {model!r} is not compared; there are {', '.join(chosen)}")
-        params = {param.name: param for param in _command(model).params}
-        own = [name for name in _own(model) if name in params] + list(FREE)
-        if option not in own:
-            near = did_you_mean(option, own) or f"; it has {', '.join(own)}"
-            raise ValueError(f"--set {text}: {model} has no option {option!r} to set{near}")
-        param: Any = params[option]
-        if param.is_flag:
-            words = [param.secondary_opts[0] if no else param.opts[0] for no in (False, True)]
-            if value not in ("true", "false"):
-                raise ValueError(f"--set {text}: {option} is {value!r}; it must be true or false")
-            given[model] += [words[value == "false"]]
-        else:
-            given[model] += [param.opts[0], value]
-            _parsed(model, ["--data", "moons", param.opts[0], value], f"--set {text}: ")
-    return given
-
-
-def _own(model: str) -> list[str]:
-    from refgen.models import model_class
-
-    return [field.name for field in fields(model_class(model)) if field.name != "dim"]
-
-
-def _command(model: str) -> click.Command:
-    found = train.get_command(click.Context(train), model)
-    assert found is not None
-    return found
-
-
-def _parsed(model: str, args: list[str], where: str = "") -> dict[str, Any]:
-    """What `refgen train MODEL` understands by these arguments. Raises ValueError for what it refuses."""
-    try:
-        return dict(_command(model).make_context(model, list(args)).params)
-    except click.UsageError as error:
-        raise ValueError(f"{where}{error.format_message()}") from None
-
-
-def _trains(model: str, parsed: dict[str, Any], data: Data, optional: bool) -> bool:
+def _trains(model: str, told: dict[str, Any], data: Data, optional: bool) -> bool:
     """Whether a model is there for data of this dimension with these options.
 
     Where it was not asked for by name, it is left out with a line that says why.
@@ -158,7 +123,7 @@ def _trains(model: str, parsed: dict[str, Any], data: Data, optional: bool) -> b
     from refgen.models import named
 
     try:
-        named(model, dim=data.law.dim, **{name: parsed[name] for name in _own(model)})
+        named(model, dim=data.law.dim, **{name: told[name] for name in own_options(model)})
     except ValueError as error:
         if not optional:
             raise ValueError(f"{model}: {error}") from None
@@ -167,13 +132,16 @@ def _trains(model: str, parsed: dict[str, Any], data: Data, optional: bool) -> b
     return True
 
 
-def _check_same(folder: Path, model: str, parsed: dict[str, Any], data: Data) -> None:
+def _check_same(folder: Path, model: str, told: dict[str, Any], data: Data) -> None:
     """Raise ValueError, one line, where the run in a folder is another than the one that is asked for."""
     from refgen.runs import read_config
 
     config = read_config(folder)
     old = {"model": config["model"], **config["options"], **config["training"]}
-    new = {"model": model, **{name: parsed[name] for name in (*_own(model), "steps", "batch", "seed", *FREE)}}
+    new = {
+        "model": model,
+        **{name: told[name] for name in (*own_options(model), "steps", "batch", "seed", *FREE)},
+    }
     old["data"], new["data"] = (
         config["data"].get("sha256") or config["data"]["name"],
         data.sha256 or data.name,
@@ -235,7 +203,8 @@ def _collect(
             first.setdefault(model, run)
             kind, noise = report.get("nll", {}).get("kind"), report["noise"]
             own.append(entry | {"status": "done"} | comparison.numbers(run, report))
-        rows.append(comparison.summary(model, kind, noise, own))
+        steps = next(member.steps for member in members if member.model == model)
+        rows.append(comparison.summary(model, kind, noise, own) | {"steps": steps})
     modes = None if data.law.modes is None else len(data.law.modes[0])
     return {**about, "modes": modes, "models": rows}, first
 

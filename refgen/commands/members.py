@@ -41,6 +41,7 @@ class Member:
     args: tuple[str, ...]
     steps: int
     n: int  # points of its evaluation
+    device: str = "cpu"
 
     @property
     def name(self) -> str:
@@ -89,6 +90,7 @@ class Member:
             return ["train", self.model, *self.args, "--resume"]
         if self.report() is None:
             sizes = ["--n", str(self.n), "--seed", str(self.seed)]
+            sizes += ["--device", self.device] if self.device != "cpu" else []
             return ["evaluate", str(self.folder), *sizes, "--no-control", "--json"]
         return None
 

@@ -107,6 +107,9 @@ def table_lines(comparison: Mapping[str, Any]) -> list[str]:
             f"*: learns the data under noise of std {noise:g}, and is measured against that noisy law"
         )
     lines.append(f"sample s: for {n:,} points; NFE: evaluations of the network for a point")
+    if comparison["steps"] is None and models and all("steps" in row for row in models):
+        said = "training steps: " + ", ".join(f"{row['model']} {row['steps']:,}" for row in models)
+        lines += textwrap.wrap(said, WIDTH, subsequent_indent="  ", break_on_hyphens=False)
     failed = [(row["model"], run) for row in models for run in row["runs"] if run["status"] == "failed"]
     for model, run in failed:
         said = f"failed: {model}, seed {run['seed']}: {run['error']}"

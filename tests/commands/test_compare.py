@@ -4,14 +4,16 @@ import json
 import os
 import signal
 import time
+from types import SimpleNamespace
 
 import pytest
 from click.testing import CliRunner
 
-from refgen import models, runs
+from refgen import backend, models, runs
 from refgen.cli import main
 from refgen.commands import compare, members
 from refgen.commands.members import Member, Stopped, run_all
+from refgen.training_defaults import STEPS
 
 
 def call(*args, status=0):
@@ -96,6 +98,18 @@ def test_ctrl_c_stops_the_processes_and_a_killed_one_is_shown(tmp_path, monkeypa
     assert started[1].finish().startswith("ended by SIGKILL; it last said: train ddpm")
 
 
+def test_what_is_done_next_is_done_on_the_device_of_the_member(tmp_path, monkeypatch):
+    args = ("--data", "ring", "--device", "gpu", "--seed", "0", "--out", str(tmp_path / "a"))
+    member = Member("ddpm", 0, tmp_path / "a", args, 5, 50, "gpu")
+    assert member.next_command() == ["train", "ddpm", *args]
+    member.folder.mkdir()
+    (member.folder / "config.json").write_text("{}")
+    done = SimpleNamespace(state=SimpleNamespace(step=5))
+    monkeypatch.setattr(runs, "load", lambda folder: done)
+    command = member.next_command()
+    assert command[0] == "evaluate" and command[command.index("--device") + 1] == "gpu"
+
+
 def test_an_evaluation_of_other_points_is_none(tmp_path):
     member = long_member(tmp_path, 0, steps=30)
     assert member.report() is None and member.step() == 0
@@ -155,7 +169,10 @@ def test_all_that_train_on_the_data_with_their_options(tmp_path, monkeypatch):
 
     monkeypatch.setattr(models, "named", named)
     monkeypatch.setattr(compare, "run_all", stopped)
+    monkeypatch.setattr(backend, "device", lambda name: where.append(name))
+    where = []
     args = ["--set", "score_net.reduced=false", "--set", "ebm.objective=nce", "--seeds", 2, "--data", "ring"]
+    args += ["--device", "gpu"]
     result = call(*args, "--out", tmp_path / "out", status=130)
     assert (
         "without ncsn: dim is 2; it must be 3" in result.stderr
@@ -166,4 +183,8 @@ def test_all_that_train_on_the_data_with_their_options(tmp_path, monkeypatch):
     of = {member.model: member.args for member in given}
     assert "--no-reduced" in of["score_net"] and "--no-reduced" not in of["ddpm"]
     assert of["ebm"][of["ebm"].index("--objective") + 1] == "nce"
+    usual = {name: getattr(models.model_class(name), "usual", {}).get("steps", STEPS) for name in of}
+    assert {member.model: member.steps for member in given} == usual and usual["spline"] < STEPS
+    assert where == ["gpu"] and all(args[args.index("--device") + 1] == "gpu" for args in of.values())
+    assert not any("--steps" in args or "--batch" in args for args in of.values())
     assert len({member.folder for member in given}) == len(given) == 2 * (len(models.NAMES) - 1)

@@ -107,6 +107,17 @@ def test_the_first_line_says_what_each_was_trained_with():
         assert lines[0] == said
 
 
+def test_what_each_model_was_trained_for_is_said_where_they_differ():
+    rows = [
+        comparison.summary("ddpm", None, 0.0, [done(0)]) | {"steps": 10_000},
+        comparison.summary("spline", None, 0.0, [done(0)]) | {"steps": 3000},
+    ]
+    said = "training steps: ddpm 10,000, spline 3,000"
+    about = compared(*rows, seeds=1)
+    assert said in comparison.table_lines(about | {"steps": None})
+    assert said not in comparison.table_lines(about)
+
+
 def test_without_modes_and_entropy_and_with_one_seed():
     points = comparison.summary("a", "exact", 0.0, [done(0, gap=None, entropy=None, modes=None)])
     lines = comparison.table_lines(compared(points, modes=None, seeds=1))
