@@ -58,8 +58,9 @@ def log_prob(
     samplers start; or "exact", the law that is there, of a denoiser with a density. The two are `prior_gap`
     apart. batch: points at a time, whose number changes no result but by rounding.
 
-    The error is told by a comparison with half as many steps. Where it is large it is but a warning; and far
-    from all data, where sharp edges send a point to the noise's farthest tails, it can be told too small.
+    The error is told by a comparison with half as many steps; rounding in float32 adds some 1e-5. Where it is
+    large it is but a warning; and far from all data, where sharp edges send a point to the noise's farthest
+    tails, it can be told too small.
     Raises ValueError for another trace, method or prior, a number too small, and where rng is missing.
     """
     _require_known(trace=(trace, TRACES), method=(method, tuple(METHODS)), prior=(prior, PRIORS))
