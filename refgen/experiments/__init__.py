@@ -50,6 +50,9 @@ ENTRIES: dict[str, Entry] = {
     "families": Entry("EXP-28 SYS-39", "four families on one data set: GAN, VAE, flow, diffusion"),
     "gan-gaussian": Entry("SYS-5", "the smallest adversarial network: a Gaussian, and momentum"),
     "gan-modes": Entry("TAX-3", "adversarial networks on a ring: modes found, objective and seed"),
+    "speed-up": Entry(
+        "EXP-24 TAX-1 SYS-25 SYS-26 SYS-27", "quality against calls of the denoiser, sampler by sampler"
+    ),
     "guidance": Entry("SYS-29", "conditional samples by guidance, and what a larger scale costs"),
     "annealing-images": Entry(
         "EXP-12",
