@@ -17,6 +17,7 @@ from refgen.backend import Stream
 from refgen.distributions.gaussian import Gaussian
 from refgen.experiments.outcome import Claim, Outcome
 from refgen.formulas import adversarial, noise_contrastive
+from refgen.formulas.elementary import sigmoid
 from refgen.optimizers import Adam
 
 __all__ = ["LAW", "Game", "best", "errors", "logits", "play", "run"]
@@ -101,7 +102,7 @@ def run(rng: Stream, say: Callable[..., None], updates: int = 1500, seeds: int =
     generator = np.array([0.7, 0.2, -0.1, 0.5, 0.3, 0.4])
     A = generator[:4].reshape(2, 2)
     exact = adversarial.optimal_discriminator(LAW.log_prob(x), Gaussian(generator[4:], A @ A.T).log_prob(x))
-    off = float(np.max(np.abs(1 / (1 + np.exp(-logits(best(generator), x))) - exact)))
+    off = float(np.max(np.abs(sigmoid(logits(best(generator), x)) - exact)))
     games: dict[float, list[Game]] = {momentum: [] for momentum in MOMENTA}
     for momentum, found in games.items():
         for seed in range(seeds):

@@ -81,10 +81,11 @@ def strip(denoiser: Denoiser, std: float, of: str, wide: float = LIMIT) -> Figur
         plots.frame(ax, LIMIT, title)
         plots.density(ax, law, LIMIT)
     for ax, (field, colour) in zip(axes[0, 1:], fields, strict=False):
+        # Tinted, within the line, where the error is not tolerable.
         wrong = dict(levels=[tolerable(std), np.inf], colors=plots.LEARNED, alpha=0.16)
         ax.contourf(axis, axis, off, **wrong)
         ax.contour(axis, axis, off, levels=[tolerable(std)], colors=plots.INK, linewidths=0.9)
         plots.arrows(ax, places, field, colour, longest)
-    plots.frame(axes[0, 3], wide, "length of the error")
+    plots.frame(axes[0, 3], wide, f"length of the error\nline, and tint: above {tolerable(std):.2g}")
     error_map(axes[0, 3], denoiser, std, wide)
     return figure

@@ -51,8 +51,9 @@ def js_divergence(p: Array, q: Array, ratio: float = 1.0) -> Array:
     nothing. Returns (...), in nats, in [0, log 2] for nu = 1. Source: Lin 1991.
     """
     require_last_axis(p=p, q=q)
-    mixed = (p + ratio * q) / (1 + ratio)
-    return (kl_discrete(p, mixed) + ratio * kl_discrete(q, mixed)) / (1 + ratio)
+    both = p + ratio * q  # (1 + nu) m, which is above 0 where a mass too small to be halved is
+    p, q = (np.where(both > 0, (1 + ratio) * mass, 0) for mass in (p, q))
+    return (kl_discrete(p, both) + ratio * kl_discrete(q, both)) / (1 + ratio) ** 2
 
 
 def least_loss(divergence: Array, ratio: float = 1.0) -> Array:

@@ -21,6 +21,8 @@ def test_every_claim_is_as_expected_and_one_fails():
     assert failing[0].measured == pytest.approx(0.3)
     assert outcome.numbers["noisy boxes, mass on the left"] == pytest.approx(0.2, abs=0.01)
     assert len(outcome.figure.axes) == 6
+    little, much = outcome.claims[3:5]
+    assert 0 < little.measured < 1e-6 < 1e-3 < much.measured  # neither is what the boxes make it be
 
 
 def test_the_density_comes_back_from_a_score_and_not_from_a_wrong_one():

@@ -36,11 +36,16 @@ def test_on_gaussians_the_laws_and_the_kl_are_those_in_closed_form():
 def test_a_shift_is_its_own_wasserstein_distance():
     found = costs.compared(-X, -(X - 0.3), X, 0.05, 400, START)
     assert found["w1"][-1] == pytest.approx(0.3, rel=1e-3)
+    law = np.exp(-0.5 * X**2)
+    to_law = costs.compared(-X, -(X - 0.3), X, 0.05, 400, START, law / law.sum())
+    assert to_law["off"][-1] == pytest.approx(0.3, rel=1e-2)  # both chains are a little too wide
+    assert to_law["exact off"][-1] < 0.03 < 0.2 < to_law["exact off"][0]
 
 
 def test_the_same_score_costs_nothing_and_rows_are_laws():
     found = costs.compared(-X, -X, X, 0.05, 5, START)
     assert not np.any(found["kl"]) and not np.any(found["bound"]) and not np.any(found["w1"])
+    np.testing.assert_array_equal(found["off"], found["exact off"])
     np.testing.assert_allclose(costs.kernel(-X, X, 0.05).sum(axis=1), 1)
 
 
@@ -49,6 +54,7 @@ def test_more_training_costs_less():
     little, much = outcome.numbers["networks"]
     assert much["score error"] < 0.5 * little["score error"]
     assert outcome.claims[0].holds
+    assert much["off"] < 0.5 * little["off"]
     assert little["kl"] < little["bound"] and much["kl"] < much["bound"] < little["bound"]
 
 

@@ -36,6 +36,17 @@ def test_equal_laws_cannot_be_told_apart_and_disjoint_ones_can():
     assert nce.least_loss(apart) == pytest.approx(0, abs=1e-15)
 
 
+@pytest.mark.parametrize("ratio", [0.1, 1.0, 3.0])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_masses_too_small_to_be_halved_count_nothing(ratio, dtype):
+    least = np.finfo(dtype).smallest_subnormal
+    p, q = np.array([0.5, 0.5, least, 0.0, least], dtype), np.array([0.25, 0.75, 0.0, least, least], dtype)
+    with np.errstate(all="raise", under="ignore"):
+        found = nce.js_divergence(p, q, ratio)
+    assert found == pytest.approx(nce.js_divergence(p[:2], q[:2], ratio), rel=1e-6) and found > 0.01
+    assert found.dtype == dtype
+
+
 @pytest.mark.parametrize("ratio", [0.5, 1.0, 4.0])
 def test_the_least_loss_is_that_of_the_true_odds_and_no_other_is_less(ratio):
     rng = np.random.default_rng(0)
