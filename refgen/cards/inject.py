@@ -45,7 +45,7 @@ def on_copies(formula: Formula) -> Formula:
 
 
 def in_precision(formula: Formula, precision: str) -> Formula:
-    """The formula with its array arguments cast to float32 and its result brought back to float64.
+    """The formula with its arrays, in lists too, cast to float32 and its result brought back to float64.
 
     Python floats stay as they are, as schedules hand them out. A result that is not float32 although an array
     went in is an error.
@@ -69,7 +69,7 @@ def in_precision(formula: Formula, precision: str) -> Formula:
                 return a.astype(np.float64)
             return a
 
-        return each(up, formula(*map(down, args), **{k: down(a) for k, a in kwargs.items()}))
+        return each(up, formula(*each(down, args), **each(down, kwargs)))
 
     return narrowed
 

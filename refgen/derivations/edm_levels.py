@@ -139,7 +139,7 @@ def churn_by_the_whole(x_t, z, std, rate, noise=1.0):
 
 @mutant("level", of="EDM-4/variance", why="noise added, and the level left as it was")
 def churn_without_level(x_t, z, std, rate, noise=1.0):
-    return x_t + std * np.sqrt(rate * (2 + rate)) * z, std
+    return x_t + std * math.sqrt(rate * (2 + rate)) * z, std
 
 
 @mutant("root", of="EDM-4/variance", why="the variance added as if it were a std")
@@ -165,12 +165,12 @@ def churn_by_pythagoras(churn, std, rate, noise):
 
 @mutant("plain", of="EDM-4/inflated", why="S_noise forgotten")
 def churn_uninflated(x_t, z, std, rate, noise=1.0):
-    return x_t + std * np.sqrt(rate * (2 + rate)) * z, (1 + rate) * std
+    return x_t + std * math.sqrt(rate * (2 + rate)) * z, (1 + rate) * std
 
 
 @mutant("root", of="EDM-4/inflated", why="S_noise taken for a variance")
 def churn_by_root_of_noise(x_t, z, std, rate, noise=1.0):
-    return x_t + std * np.sqrt(noise * rate * (2 + rate)) * z, (1 + rate) * std
+    return x_t + std * math.sqrt(noise * rate * (2 + rate)) * z, (1 + rate) * std
 
 
 def single(a):

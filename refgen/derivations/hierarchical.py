@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from refgen.cards import equation, mutant
@@ -120,7 +122,6 @@ LEVELS = rungs(with_levels, (1, 1), (1, 1, 1), (2, 1), (1, 2, 1))
     how="one Gaussian of all levels together, its covariance by recursion from z_T down",
     given=LEVELS,
     tolerance=1e-11,
-    tolerance32=None,  # lists of arrays are not cast to float32
     examples=25,
 )
 def decoder_density_of_all_levels(log_joint, x, z, encoder, decoder):
@@ -154,7 +155,6 @@ def joint_without_prior(levels, means, variances):
     how="one Gaussian of all latent levels together, its covariance by recursion from x up",
     given=LEVELS,
     tolerance=1e-11,
-    tolerance32=None,  # lists of arrays are not cast to float32
     examples=25,
 )
 def encoder_density_of_all_levels(log_q, x, z, encoder, decoder):
@@ -185,7 +185,6 @@ def encoder_with_shifted_variances(levels, means, variances):
     how="inverse of the covariance of x, z_1, ..., z_T by recursion; entries far off the diagonal are 0",
     given=rungs(chains_of, (1, 1, 1), (1, 1, 1, 1)),
     tolerance=1e-9,
-    tolerance32=None,  # lists of arrays are not cast to float32
     examples=25,
 )
 def precision_is_tridiagonal(log_joint, x, encoder, decoder):
@@ -218,7 +217,6 @@ def joint_with_skip(levels, means, variances):
     how="the two Gaussians of all levels together: a trace, a square and two determinants",
     given=CHAINS,
     tolerance=1e-10,
-    tolerance32=None,  # lists of arrays are not cast to float32
     examples=25,
 )
 def bound_level_by_level(elbo, x, encoder, decoder):
@@ -242,7 +240,7 @@ def bound_at_the_means(x, encoder, decoder):
 
 @mutant("no-entropy", of="HVAE-1", why="E_q[log p(x, z)] without the entropy of q")
 def bound_without_entropy(x, encoder, decoder):
-    entropy = sum(0.5 * len(s.bias) * np.log(2 * np.pi * np.e * s.var) for s in encoder)
+    entropy = sum(0.5 * len(s.bias) * math.log(2 * math.pi * math.e * s.var) for s in encoder)
     return hierarchical.elbo(x, encoder, decoder) - entropy
 
 
@@ -259,7 +257,6 @@ def bound_without_entropy(x, encoder, decoder):
         q_var=points(2).map(lambda a: 0.2 + a**2 / 8), p_var=points(2).map(lambda a: 0.2 + a**2 / 8),
     ),
     tolerance=1e-11,
-    tolerance32=None,  # lists of arrays are not cast to float32
     examples=25,
 )  # fmt: skip
 def bound_with_skips(log_weight, x, up, down, q_var, p_var):

@@ -9,7 +9,16 @@ from refgen.cards.strategies import alphas, points, positives, reals, rungs, tog
 from refgen.derivations.gaussian import log_density, normal_nodes
 from refgen.derivations.hierarchical import CHAIN, CHAINS, bound, evidence, steps_of
 from refgen.derivations.latent_lines import TABLES
-from refgen.formulas import chain, elbo, gaussian, gaussian_chain, hierarchical, latent, latent_linear
+from refgen.formulas import (
+    chain,
+    elbo,
+    elementary,
+    gaussian,
+    gaussian_chain,
+    hierarchical,
+    latent,
+    latent_linear,
+)
 from refgen.sources import KIM, LUO_2022
 
 ONE_LEVEL = KIM("'Diffusion Model', T = 1")
@@ -30,7 +39,6 @@ def one_level(d, k):
     how="reconstruction less divergence of the linear-Gaussian VAE with that encoder",
     given=rungs(one_level, (1, 1), (2, 1), (1, 2), (3, 2)),
     tolerance=1e-12,
-    tolerance32=None,  # lists of arrays are not cast to float32
     examples=25,
 )
 def one_level_is_a_vae(elbo, x, up, down):
@@ -41,8 +49,9 @@ def one_level_is_a_vae(elbo, x, up, down):
 
 @mutant("prior-twice", of="HVAE-3", why="a divergence from the prior for the level besides that for the last")
 def bound_with_prior_twice(x, encoder, decoder):
-    mean, k = encoder[0].weight @ x + encoder[0].bias, len(encoder[0].bias)
-    kl = gaussian.kl_gaussian(mean, encoder[0].var * np.eye(k), np.zeros(k), np.eye(k))
+    mean = encoder[0].weight @ x + encoder[0].bias
+    one = elementary.identity_like(mean)
+    kl = gaussian.kl_gaussian(mean, encoder[0].var * one, 0 * mean, one)
     return hierarchical.elbo(x, encoder, decoder) - kl
 
 
@@ -62,7 +71,6 @@ def bound_with_prior_twice(x, encoder, decoder):
         (1, 1), (2, 1), (1, 2),
     ),
     tolerance=1e-12,
-    tolerance32=None,  # lists of arrays are not cast to float32
     examples=25,
 )  # fmt: skip
 def weight_of_one_level(log_weight, x, z, x_mean, mean, x_var, var):
@@ -154,7 +162,6 @@ DEEPENED = [rung.flatmap(lambda chain: KEPT.map(lambda keep: chain | dict(keep=k
     how="the block of x in the covariance of all levels together, without the new level",
     given=DEEPENED,
     tolerance=1e-10,
-    tolerance32=None,  # lists of arrays are not cast to float32
     examples=25,
 )
 def law_of_x_is_kept(deeper, x, encoder, decoder, keep):
@@ -165,13 +172,17 @@ def law_of_x_is_kept(deeper, x, encoder, decoder, keep):
 
 @mutant("linear", of="HVAE-6", why="variance 1 - a for 1 - a^2: the level below is no longer N(0, I)")
 def deeper_with_linear_variance(encoder, decoder, keep):
-    top = hierarchical.Step(keep * np.eye(decoder[-1].weight.shape[1]), 0 * decoder[-1].weight[0], 1 - keep)
+    top = hierarchical.Step(
+        keep * elementary.identity_like(decoder[-1].weight), 0 * decoder[-1].weight[0], 1 - keep
+    )
     return [*encoder, top], [*decoder, top]
 
 
 @mutant("noise-added", of="HVAE-6", why="the level below kept whole, and noise of its variance added to it")
 def deeper_with_more_noise(encoder, decoder, keep):
-    top = hierarchical.Step(np.eye(decoder[-1].weight.shape[1]), 0 * decoder[-1].weight[0], 1 - keep**2)
+    top = hierarchical.Step(
+        elementary.identity_like(decoder[-1].weight), 0 * decoder[-1].weight[0], 1 - keep**2
+    )
     return [*encoder, top], [*decoder, top]
 
 
@@ -185,7 +196,6 @@ def deeper_with_more_noise(encoder, decoder, keep):
     how="the two Gaussians of all levels together, without the new level",
     given=DEEPENED,
     tolerance=1e-10,
-    tolerance32=None,  # lists of arrays are not cast to float32
     examples=25,
 )
 def bound_is_kept(deeper, x, encoder, decoder, keep):

@@ -44,6 +44,17 @@ def test_float32_goes_in_and_must_come_out():
         in_precision(lambda x: x * np.float64(2), "float32")(np.ones(3))
 
 
+def test_arrays_in_lists_and_tuples_go_in_as_float32_too():
+    def formula(levels, step, *, named):
+        assert {a.dtype for a in (*levels, step.b[0], named["x"])} == {np.dtype(np.float32)}
+        assert step.a == 0.5 and type(step.a) is float
+        return [levels[0] * step.a]
+
+    one = np.ones(2)
+    (found,) = in_precision(formula, "float32")([one, one], Pair(0.5, [one]), named={"x": one})
+    assert found.dtype == np.float64 and np.all(found == 0.5)
+
+
 def test_on_the_host_in_float64_nothing_is_wrapped():
     assert in_precision(max, "float64") is max
     assert on_device(max, CPU) is max
