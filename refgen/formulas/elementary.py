@@ -54,14 +54,14 @@ def log1p(a: Array) -> Array:
 def exp(a: Array) -> Array:
     """Exponential of a number or an array of them; overflow is infinity."""
     if isinstance(a, int | float):
-        return math.exp(a) if a < 709.78 else math.inf
+        return math.inf if a >= 709.78 else math.exp(a)  # nan stays nan
     return np.exp(a)
 
 
 def expm1(a: Array) -> Array:
     """exp(a) - 1, accurate for small a."""
     if isinstance(a, int | float):
-        return math.expm1(a) if a < 709.78 else math.inf
+        return math.inf if a >= 709.78 else math.expm1(a)
     return np.expm1(a)
 
 

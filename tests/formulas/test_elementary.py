@@ -39,6 +39,8 @@ def test_a_python_float_leaves_float32_alone():
 
 def test_outside_the_domain():
     assert math.isnan(e.log(-1.0)) and math.isnan(e.log1p(-2.0))
+    assert all(math.isnan(f(math.nan)) for f in (e.sqrt, e.log, e.log1p, e.exp, e.expm1, e.sigmoid))
+    assert e.exp(math.inf) == e.expm1(math.inf) == math.inf and e.exp(-math.inf) == 0
 
 
 def test_last_axes_must_agree():
