@@ -80,7 +80,7 @@ class Process(ABC):
 
     def time(self, log_snr: Array) -> Array:
         """The time at which the log-SNR is that. ValueError where it never is."""
-        with np.errstate(over="ignore"):
+        with np.errstate(over="ignore", invalid="ignore"):
             t = np.asarray(self._time(np.asarray(log_snr, dtype=np.float64)))
         inside = np.clip(t, self.earliest, min(self.latest, np.finfo(float).max))
         if not np.all(np.abs(t - inside) <= 1e-9):
@@ -210,7 +210,7 @@ def _like(t: Array, value: np.ndarray) -> Array:
 def _shown(values: Array) -> str:
     """A number, or the range of many."""
     low, high = np.min(values), np.max(values)
-    return f"{low:g}" if low == high else f"{low:g} to {high:g}"
+    return f"{low:g}" if np.ndim(values) == 0 or low == high else f"{low:g} to {high:g}"
 
 
 def _frozen(array: np.ndarray) -> np.ndarray:
