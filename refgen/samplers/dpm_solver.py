@@ -27,7 +27,7 @@ Array = Any
 
 def check_order(order: int) -> None:
     """Raise ValueError unless there is a solver of that order."""
-    if order not in (1, 2, 3):
+    if isinstance(order, bool) or not isinstance(order, int) or order not in (1, 2, 3):
         raise ValueError(f"order is {order!r}; it must be 1, 2 or 3")
 
 

@@ -50,12 +50,17 @@ def edm(
     for none, up to 80 in the paper. churn_low, churn_high: S_tmin and S_tmax, the range of std / signal where
     there is churn. churn_noise: S_noise > 0; 1.003 makes up for a network that takes off too much.
     trajectory: a dict whose keys are the levels to keep; its values become x there, before churn. Raises
-    ValueError for a churn below 0, a churn_noise that is not > 0, and a kept level that is not there.
+    ValueError for a churn below 0, a range of none, a churn_noise that is not > 0, and a kept level that is
+    not there.
     """
     if not 0 <= churn < math.inf:
         raise ValueError(f"churn is {churn}; it must be a finite number >= 0")
     if not 0 < churn_noise < math.inf:
         raise ValueError(f"churn_noise is {churn_noise}; it must be a finite number > 0")
+    if not 0 <= churn_low <= churn_high:
+        raise ValueError(
+            f"churn_low is {churn_low}, churn_high {churn_high}; 0 <= churn_low <= churn_high is needed"
+        )
     kept, T = kept_times(trajectory, levels.T), levels.T
     noise = noises(rng, x_T, T if churn else 0)
     signal, std_k = levels.level(T)

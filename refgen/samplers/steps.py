@@ -23,9 +23,9 @@ def noises(rng: Stream, like: Array, count: int) -> Iterator[Array]:
 
 
 def kept_times(trajectory: dict[int, Array] | None, T: int) -> dict[int, Array]:
-    """The dict itself, {} for None. Raises ValueError for a time that is not in 0..T."""
+    """The dict itself, {} for None. Raises ValueError for a time that is none of 0, ..., T."""
     kept = {} if trajectory is None else trajectory
     for t in kept:
-        if not 0 <= t <= T:
+        if t not in range(T + 1):
             raise ValueError(f"trajectory asks for t = {t}; times lie in 0..{T}")
     return kept

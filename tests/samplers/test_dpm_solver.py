@@ -117,7 +117,7 @@ def test_a_wrong_step_does_not_reproduce_the_prior(monkeypatch):
         assert surprise(dpm_solver(EXACT, levels, x_T, Stream(21)), MIXTURE) > 2 * LIMIT
 
 
-@pytest.mark.parametrize("of", [0, 4, 2.5, "two"])
+@pytest.mark.parametrize("of", [0, 4, 2.5, 2.0, True, "two"])
 def test_refuses_an_order(of):
     with pytest.raises(ValueError, match=r"^order is .*; it must be 1, 2 or 3"):
         dpm_solver(EXACT, linear(5), np.zeros((2, 2)), Stream(0), of)

@@ -111,6 +111,8 @@ def test_the_exact_denoiser_reproduces_the_mixture(churn, steps):
     [
         (dict(churn=-1.0), r"churn is -1\.0; it must be a finite number >= 0"),
         (dict(churn_noise=0.0), r"churn_noise is 0\.0; it must be a finite number > 0"),
+        (dict(churn_low=2.0, churn_high=1.0), r"churn_low is 2\.0, churn_high 1\.0; 0 <= churn_low"),
+        (dict(churn_low=np.nan), "churn_low is nan"),
         (dict(trajectory={4: None}), r"trajectory asks for t = 4; times lie in 0\.\.3"),
     ],
 )

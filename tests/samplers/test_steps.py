@@ -27,6 +27,6 @@ def test_kept_times_are_the_dict_that_is_filled():
     wanted = {0: None, 5: None}
     assert kept_times(wanted, 5) is wanted
     assert kept_times(None, 5) == {}
-    for t in (-1, 6):
+    for t in (-1, 6, 1.5):
         with pytest.raises(ValueError, match=f"trajectory asks for t = {t}; times lie in 0..5"):
             kept_times({t: None}, 5)
