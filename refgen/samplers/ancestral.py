@@ -98,8 +98,10 @@ def optimal_variances(denoiser: Denoiser, schedule: Schedule, x_0: Array, rng: S
 
     E||score||^2 / d is a mean over the data x_0, (n, d), noised forward, one draw a level. The result is
     clipped to the bounds for data of x_0's variance: few steps or few points could make it negative. Costs T
-    calls of the denoiser. Source: Bao et al. 2022 (Analytic-DPM).
+    calls of the denoiser. Raises ValueError for no data. Source: Bao et al. 2022 (Analytic-DPM).
     """
+    if len(x_0) == 0:
+        raise ValueError(f"x_0 has shape {np.shape(x_0)}; the variances are means over one point or more")
     squares = []
     for t in range(1, schedule.T + 1):
         signal, std = schedule.level(t)

@@ -102,6 +102,7 @@ def test_variances_are_estimated_from_data_of_either_precision_without_moving_th
     ("given", "message"),
     [
         ({}, r"^x_0 is missing; analytic takes its variances from data, or is given them"),
+        ({"x_0": np.zeros((0, 2))}, r"^x_0 has shape \(0, 2\); the variances are means over one point"),
         ({"variance": np.ones(3)}, r"^variance has shape \(3,\); it must be \(6,\)"),
         (
             {"x_0": np.zeros((3, 2)), "trajectory": {6: None}},
