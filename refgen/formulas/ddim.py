@@ -30,7 +30,7 @@ def ddim_mean(x_t: Array, x_0: Array, level_t: Level, level_s: Level, eta: Array
     return of_x_t * x_t + (level_s[0] - of_x_t * level_t[0]) * x_0
 
 
-def ddim_var(level_t: Level, level_s: Level, eta: Array = 1.0) -> Array:
+def ddim_var(level_t: Level, level_s: Level, eta: Array) -> Array:
     r"""Variance of the fresh noise in x_s.                                                 [SDE-12]
 
     .. math:: \sigma^2=\eta^2\,\mathrm{std}_s^2\Big(1-\frac{\mathrm{SNR}_t}{\mathrm{SNR}_s}\Big)
