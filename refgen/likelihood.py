@@ -92,6 +92,7 @@ def log_prob(
 
 def calls(steps: int = 64, method: str = "rk4") -> int:
     """How often `log_prob` asks the denoiser for a point; each time it is differentiated, too."""
+    _require_known(method=(method, tuple(METHODS)))
     return METHODS[method][2] * (steps + steps // 2)
 
 
@@ -121,7 +122,7 @@ def bits_per_dimension(log_prob: Array, x: Array, width: float) -> Array:
     if on_host.ndim != 2 or on_host.shape[1] == 0:
         raise ValueError(f"x has shape {on_host.shape}; it must be (n, d) with d >= 1")
     off = on_host - on_host[:1]
-    if onp.any(onp.abs(off - onp.round(off)) > ON_LATTICE):
+    if not onp.all(onp.abs(off - onp.round(off)) <= ON_LATTICE):  # nan, too, is on no lattice
         raise ValueError(
             f"x is not discrete: its coordinates are no multiples of width {width:g}; continuous data have "
             "no bits per dimension, and their log-density depends on the unit"

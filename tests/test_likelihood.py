@@ -174,6 +174,8 @@ def test_only_discrete_data_have_bits_per_dimension():
         ValueError, match=r"^x is not discrete: its coordinates are no multiples of width 0\.2"
     ):
         bits_per_dimension(log_prob_of, Stream(11).normal(20, 3), 0.25)
+    with pytest.raises(ValueError, match=r"^x is not discrete"):
+        bits_per_dimension(log_prob_of, np.where(x == x[3, 1], np.nan, x), 0.25)
     with pytest.raises(ValueError, match="width is 0"):
         bits_per_dimension(log_prob_of, x, 0.0)
     with pytest.raises(ValueError, match=r"x has shape \(20,\)"):
@@ -197,5 +199,7 @@ def test_bad_options_are_named(options, message):
         log_prob(EXACT, processes.VP(), np.zeros((1, 2)), **options)
     with pytest.raises(ValueError, match=r"^x has shape \(2,\); it must be \(n, d\)"):
         log_prob(EXACT, processes.VP(), np.zeros(2))
+    with pytest.raises(ValueError, match=r"^method is 'euler'; it must be one of rk4, heun"):
+        calls(method="euler")
     with pytest.raises(ValueError, match="has no density"):
         log_prob(LearnedDenoiser(some_network), processes.VP(), np.zeros((1, 2)), prior="exact", steps=2)
