@@ -21,7 +21,7 @@ from refgen.models.checks import require_whole
 from refgen.models.ddpm import DDPM
 from refgen.nets.mlp import MLP
 
-__all__ = ["ConditionalDDPM", "one_hot"]
+__all__ = ["ConditionalDDPM", "one_hot", "require_class"]
 
 Array = Any
 
@@ -29,6 +29,13 @@ Array = Any
 def one_hot(labels: Array, classes: int) -> Array:
     """Labels (n,), 0..classes - 1, as rows with a single one, (n, classes) float32. Others give zeros."""
     return (labels[:, None] == array_module(labels).arange(classes)).astype(onp.float32)
+
+
+def require_class(name: str, value: Any, classes: int) -> int:
+    """The number of a class. Raises ValueError, with the argument's name, for what is none of them."""
+    if isinstance(value, bool) or not isinstance(value, int | onp.integer) or not 0 <= value < classes:
+        raise ValueError(f"{name} is {value!r}; it must be an integer in 0..{classes - 1}")
+    return int(value)
 
 
 @dataclass(frozen=True)
@@ -72,9 +79,9 @@ class ConditionalDDPM(DDPM):
         if label is None:
             told = xp.zeros((1, self.classes), onp.float32)
         else:
-            if isinstance(label, int) and not 0 <= label < self.classes:
-                raise ValueError(f"label is {label}; it must lie in 0..{self.classes - 1}")
-            told = self._told(xp.asarray([label] if isinstance(label, int) else label))
+            if onp.ndim(label) == 0:
+                label = [require_class("label", label, self.classes)]
+            told = self._told(xp.asarray(label))
         return LearnedDenoiser(lambda x, log_snr: self.predict(params, x, log_snr, told), self.target)
 
     def guided(self, params: Array, label: Any, s: float = 1.0) -> Guided:

@@ -18,11 +18,12 @@ from refgen.denoisers import Denoiser, LearnedDenoiser
 from refgen.formulas.elementary import sqrt
 from refgen.formulas.forward import diffuse
 from refgen.formulas.snr import alpha_bar_from_log_snr, one_minus_alpha_bar_from_log_snr
+from refgen.models.checks import require_even_features, require_whole
 from refgen.nets.embedding import embedding
 from refgen.nets.mlp import MLP
 from refgen.processes import Grid, Process
 
-__all__ = ["WHOLE", "Continuous", "noisy", "spread", "unit_level"]
+__all__ = ["Continuous", "noisy", "require_sizes", "spread", "unit_level"]
 
 Array = Any
 
@@ -136,6 +137,16 @@ class Continuous:
     def _log_prob(self, params: Array, x: Array) -> tuple[Array, Array]:
         x = array_module(params).asarray(x, params.dtype)
         return likelihood.log_prob(self.denoiser(params), self.flow(params), x, steps=self.density_steps)
+
+
+def require_sizes(model: Continuous) -> None:
+    """Raise ValueError for a size that the models in continuous time share and that is out of range."""
+    require_whole(model, WHOLE)
+    require_even_features(model)
+    if model.density_steps < 2:
+        raise ValueError(
+            f"density_steps is {model.density_steps}; it must be >= 2, since half of them tell the error"
+        )
 
 
 def unit_level(log_snr: Array) -> tuple[Array, Array]:

@@ -16,8 +16,7 @@ from refgen.backend import Stream
 from refgen.denoisers import Denoiser
 from refgen.formulas import edm as formulas
 from refgen.formulas.elementary import exp
-from refgen.models.checks import require_even_features, require_whole
-from refgen.models.continuous import WHOLE, Continuous, noisy, unit_level
+from refgen.models.continuous import Continuous, noisy, require_sizes, unit_level
 from refgen.models.error import weighted_error
 from refgen.samplers.edm import edm
 
@@ -56,8 +55,7 @@ class EDM(Continuous):
     features: int = 64  # 64; an even number
 
     def __post_init__(self) -> None:
-        require_whole(self, WHOLE)
-        require_even_features(self)
+        require_sizes(self)
         if not -20 < self.noise_mean < 20:
             raise ValueError(f"noise_mean is {self.noise_mean}; it must lie in (-20, 20)")
         if not 0 < self.noise_std < 20:

@@ -21,8 +21,7 @@ from refgen.formulas.forward import diffuse
 from refgen.formulas.mixture import squared_distances
 from refgen.formulas.parametrisation import unit_power
 from refgen.formulas.snr import log_snr
-from refgen.models.checks import require_even_features, require_whole
-from refgen.models.continuous import WHOLE, Continuous, spread, unit_level
+from refgen.models.continuous import Continuous, require_sizes, spread, unit_level
 from refgen.models.error import weighted_error
 from refgen.processes import Straight
 from refgen.samplers.probability_flow import probability_flow
@@ -66,8 +65,7 @@ class FlowMatching(Continuous):
         for name, known in [("pairs", PAIRS), ("method", METHODS)]:
             if getattr(self, name) not in known:
                 raise ValueError(f"{name} is {getattr(self, name)!r}; it must be one of {', '.join(known)}")
-        require_whole(self, WHOLE)
-        require_even_features(self)
+        require_sizes(self)
         _ = self.net, self.levels
 
     @property

@@ -20,7 +20,7 @@ from refgen.formulas.forward import diffuse
 from refgen.formulas.parametrisation import unit_power
 from refgen.formulas.snr import log_snr
 from refgen.models.checks import require_even_features, require_whole
-from refgen.models.conditional_ddpm import one_hot
+from refgen.models.conditional_ddpm import one_hot, require_class
 from refgen.nets.embedding import embedding
 from refgen.nets.mlp import MLP
 from refgen.schedules import Schedule, named
@@ -101,6 +101,5 @@ class NoisyClassifier:
 
         Raises ValueError for a number that is no class.
         """
-        if not 0 <= c < self.classes:
-            raise ValueError(f"c is {c}; it must lie in 0..{self.classes - 1}")
-        return lambda x, signal, std: self.log_classes(params, x, signal, std)[:, c]
+        column = require_class("c", c, self.classes)
+        return lambda x, signal, std: self.log_classes(params, x, signal, std)[:, column]

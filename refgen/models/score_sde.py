@@ -16,8 +16,7 @@ from refgen import processes
 from refgen.autodiff import array_module
 from refgen.backend import Stream
 from refgen.denoisers import Denoiser
-from refgen.models.checks import require_even_features, require_whole
-from refgen.models.continuous import WHOLE, Continuous, noisy, spread
+from refgen.models.continuous import Continuous, noisy, require_sizes, spread
 from refgen.models.error import weighted_error
 from refgen.processes import Process
 from refgen.samplers.euler_maruyama import euler_maruyama
@@ -66,8 +65,7 @@ class ScoreSDE(Continuous):
         ]:
             if getattr(self, name) not in known:
                 raise ValueError(f"{name} is {getattr(self, name)!r}; it must be one of {', '.join(known)}")
-        require_whole(self, WHOLE)
-        require_even_features(self)
+        require_sizes(self)
         _ = self.net, self.levels
 
     @cached_property

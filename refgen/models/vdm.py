@@ -22,8 +22,7 @@ from refgen.formulas import elbo, snr
 from refgen.formulas.ddpm import squared_error
 from refgen.formulas.elementary import exp, softplus
 from refgen.formulas.gaussian import log_normaliser
-from refgen.models.checks import require_even_features, require_whole
-from refgen.models.continuous import WHOLE, Continuous, noisy, spread
+from refgen.models.continuous import Continuous, noisy, require_sizes, spread
 from refgen.nets.layout import segment
 from refgen.nets.monotone import Monotone
 from refgen.processes import through
@@ -66,8 +65,7 @@ class VDM(Continuous):
     def __post_init__(self) -> None:
         if self.objective not in OBJECTIVES:
             raise ValueError(f"objective is {self.objective!r}; it must be one of {', '.join(OBJECTIVES)}")
-        require_whole(self, WHOLE)
-        require_even_features(self)
+        require_sizes(self)
         if self.T < LEAST_T:
             raise ValueError(f"T is {self.T}; a schedule that is learned has two levels or more")
         if not -20 <= self.log_snr_low < self.log_snr_high - 1 <= 24:
@@ -163,6 +161,8 @@ class VDM(Continuous):
 
     def levels_at(self, params: Array, steps: int) -> Schedule:
         """The learned schedule with as many steps, even in t, on the host; one step is the noisy end."""
+        if isinstance(steps, bool) or not isinstance(steps, int) or steps < 1:
+            raise ValueError(f"steps is {steps!r}; it must be an integer >= 1")
         t = array_module(params).linspace(0.0, 1.0, steps) if steps > 1 else array_module(params).ones(1)
         log_snr = to_host(self.log_snr(params.astype(onp.float64), t))
         return from_log_snr(log_snr, "learned")

@@ -105,5 +105,12 @@ def test_without_a_label_it_is_a_ddpm():
 def test_bad_options(options, said):
     with pytest.raises(ValueError, match=f"^{said}"):
         ConditionalDDPM(**options)
-    with pytest.raises(ValueError, match=r"^label is 3; it must lie in 0\.\.2"):
-        SMALL.denoiser(some_params(SMALL), 3)
+    for label in (3, -1, 1.5, True):
+        with pytest.raises(ValueError, match=rf"^label is {label}; it must be an integer in 0\.\.2"):
+            SMALL.denoiser(some_params(SMALL), label)
+
+
+def test_a_label_may_be_a_number_of_numpys():
+    x, params = np.zeros((3, 2), np.float32), some_params(SMALL)
+    one, other = (SMALL.denoiser(params, label).eps(x, 0.6, 0.8) for label in (2, np.int64(2)))
+    np.testing.assert_array_equal(one, other)

@@ -116,9 +116,18 @@ def test_any_parameters_give_a_density_with_an_integral_of_one(name):
         ("vdm", {"log_snr_low": 9.0}, "the log-SNR must fall by more than 1"),
         ("edm", {"T": 0}, r"T is 0; it must be an integer in 1\.\."),
         ("edm", {"density_steps": 0}, "density_steps is 0"),
+        ("vdm", {"density_steps": 1}, "density_steps is 1; it must be >= 2"),
         ("edm", {"features": 3}, "features is 3; it must be an even number"),
     ],
 )
 def test_bad_options_are_one_clear_line(name, options, message):
     with pytest.raises(ValueError, match=message):
         models.named(name, **options)
+
+
+@pytest.mark.parametrize("name", ["score_sde", "edm", "vdm", "flow_matching"])
+@pytest.mark.parametrize("steps", [-1, 2.5, True])
+def test_a_number_of_steps_that_is_none_is_refused(name, steps):
+    model = models.named(name, **SMALL)
+    with pytest.raises(ValueError, match=f"^steps is {steps}; it must be an integer >= 1"):
+        model.sample(model.init(Stream(0)), 3, Stream(1), steps=steps)

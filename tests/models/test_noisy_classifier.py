@@ -46,5 +46,6 @@ def test_untrained_it_is_even_and_the_slope_is_right():
 def test_bad_options():
     with pytest.raises(ValueError, match=r"^features is 3"):
         NoisyClassifier(features=3)
-    with pytest.raises(ValueError, match=r"^c is 3; it must lie in 0\.\.2"):
-        SMALL.classifier(SMALL.init(Stream(0)), 3)
+    for c in (3, -1, 1.5, True):
+        with pytest.raises(ValueError, match=rf"^c is {c}; it must be an integer in 0\.\.2"):
+            SMALL.classifier(SMALL.init(Stream(0)), c)
