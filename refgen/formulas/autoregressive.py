@@ -16,7 +16,7 @@ import autograd.numpy as np
 
 from refgen.autodiff import array_module
 from refgen.formulas import gaussian
-from refgen.formulas.elementary import Array, log_sum_exp, require_last_axis
+from refgen.formulas.elementary import Array, log_softmax, log_sum_exp, require_last_axis
 
 __all__ = [
     "ancestral",
@@ -38,7 +38,7 @@ def log_weights(logits: Array) -> Array:
 
     logits: (..., K). Returns (..., K).
     """
-    return logits - log_sum_exp(logits)[..., None]
+    return log_softmax(logits)
 
 
 def log_density(x: Array, logits: Array, means: Array, log_stds: Array) -> Array:

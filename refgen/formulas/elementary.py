@@ -21,6 +21,7 @@ __all__ = [
     "identity_like",
     "log",
     "log1p",
+    "log_softmax",
     "log_sum_exp",
     "require_last_axis",
     "sigmoid",
@@ -91,6 +92,15 @@ def softmax(a: Array, axis: int = -1) -> Array:
     """exp(a_k) / sum_l exp(a_l) along an axis of an array, without overflow. Returns its shape."""
     share = np.exp(_not_too_low(a - np.max(a, axis=axis, keepdims=True)))
     return share / np.sum(share, axis=axis, keepdims=True)
+
+
+def log_softmax(a: Array, axis: int = -1) -> Array:
+    """a_k - log sum_l exp(a_l) along an axis of an array: finite where a share underflows. Returns its shape.
+
+    The largest is taken off first, so a constant that all share costs no digits.
+    """
+    a = a - np.max(a, axis=axis, keepdims=True)
+    return a - np.log(np.sum(np.exp(_not_too_low(a)), axis=axis, keepdims=True))
 
 
 def _not_too_low(exponent: Array) -> Array:

@@ -13,7 +13,7 @@ from collections.abc import Callable
 import autograd.numpy as np
 from autograd.core import make_vjp
 
-from refgen.formulas.elementary import Array, expm1, log, require_last_axis
+from refgen.formulas.elementary import Array, expm1, log, log_softmax, require_last_axis
 
 __all__ = [
     "class_score",
@@ -111,8 +111,7 @@ def log_class(log_likelihoods: Array, log_prior: Array) -> Array:
     """
     require_last_axis(log_likelihoods=log_likelihoods, log_prior=log_prior)
     joint = log_likelihoods + log_prior
-    joint = joint - np.max(joint, axis=-1, keepdims=True)
-    return joint - np.log(np.sum(np.exp(joint), axis=-1, keepdims=True))
+    return log_softmax(joint)
 
 
 def class_score(log_prob_c: Callable[[Array], Array], x: Array) -> Array:

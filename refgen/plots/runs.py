@@ -83,7 +83,8 @@ def score_fields(
         level = schedule.level(t)
         truth, guess = exact.score(places, *level), learned.score(places, *level)
         longest = float(np.quantile(np.linalg.norm(truth, axis=1), 0.9))
-        frame(axes[0, column], limit, f"exact score, t = {t}, std {level[1]:.2f}")
+        time = f"t = {t}, " if schedule.T > 1 else ""
+        frame(axes[0, column], limit, f"exact score, {time}std {level[1]:.2f}")
         frame(axes[1, column], limit, f"learned score, relative error {error:.2f}")
         for ax, field, colour in [(axes[0, column], truth, EXACT), (axes[1, column], guess, LEARNED)]:
             density(ax, law.diffused(*level), limit)

@@ -108,6 +108,16 @@ def test_sums_of_exponentials_neither_overflow_nor_lose_precision(dtype):
     np.testing.assert_array_equal(e.softmax(a.T, axis=0), parts.T)
 
 
+def test_logarithms_of_shares_are_finite_and_lose_nothing_to_a_common_constant():
+    a = np.array([0.3, -2.0, -900.0])
+    found = e.log_softmax(a)
+    np.testing.assert_allclose(found, a - np.log(np.exp(0.3) + np.exp(-2.0)), rtol=1e-14)
+    np.testing.assert_allclose(e.log_softmax(a - 2.0**40), found, rtol=1e-4)  # what is left of a itself
+    exact = e.log_softmax((a - 2.0**40) + 2.0**40)
+    np.testing.assert_allclose(e.log_softmax(a - 2.0**40), exact, rtol=1e-14)
+    np.testing.assert_allclose(np.exp(e.log_softmax(a[:, None] - [[0, 1e5]], axis=0)).sum(0), 1, rtol=1e-15)
+
+
 def test_the_slope_of_a_log_sum_is_the_softmax():
     a = np.array([[0.3, -2.0, 5.0, 5.0], [1.0, 1.0, -1e3, 2.0]])
     np.testing.assert_allclose(elementwise_grad(e.log_sum_exp)(a), e.softmax(a), rtol=1e-12, atol=1e-300)

@@ -5,11 +5,11 @@ import pytest
 
 from refgen.backend import Stream
 from refgen.denoisers import Denoiser, ExactDenoiser, OneLevelDenoiser, counted
-from refgen.distributions import Gaussian, GaussianMixture
+from refgen.distributions import Gaussian
 from refgen.formulas.annealed import annealed_step
 from refgen.formulas.langevin import ula_stationary_var
-from refgen.metrics import directions, sampling_floor, sliced_wasserstein
 from refgen.samplers.mala import adjusted, mala
+from tests.samplers.joined import check_joined_modes
 from tests.samplers.test_langevin import levels
 
 
@@ -74,16 +74,7 @@ def test_metropolis_test_removes_the_bias():
 
 
 def test_samples_of_joined_modes_are_as_good_as_exact_ones():
-    law = GaussianMixture([[-0.8, 0.0], [0.8, 0.4]], [0.3 * np.eye(2)] * 2, [0.7, 0.3])
-    n, std, rng = 4000, 0.5, Stream(7)
-    noisy = law.diffused(1.0, std)
-    x_T = 1.5 * rng.normal(n, 2)
-    x = mala(ExactDenoiser(law), levels(std), x_T, rng, step=1.0, steps=60, denoise=False)
-    lines = directions(2, 64, rng.spawn("lines"))
-    floor = sampling_floor(noisy, n, lines, rng.spawn("floor"))
-    fresh = noisy.sample(rng.spawn("fresh"), n)
-    assert sliced_wasserstein(fresh, x, lines) <= 1.5 * floor.max
-    assert sliced_wasserstein(fresh, x_T, lines) > 5 * floor.max
+    check_joined_modes(mala, step=1.0, steps=60)
 
 
 def test_end_kept_points_calls_and_precision():

@@ -5,12 +5,12 @@ import pytest
 
 from refgen.backend import Stream
 from refgen.denoisers import ExactDenoiser, counted
-from refgen.distributions import Gaussian, GaussianMixture
+from refgen.distributions import Gaussian
 from refgen.formulas.langevin import ula_moments, ula_stationary_var
-from refgen.metrics import directions, sampling_floor, sliced_wasserstein
 from refgen.samplers.langevin import langevin
 from refgen.samplers.underdamped import underdamped
 from tests.samplers.impulses import Impulses
+from tests.samplers.joined import check_joined_modes
 from tests.samplers.test_langevin import levels
 
 
@@ -60,16 +60,7 @@ def test_a_wide_law_is_crossed_in_fewer_steps():
 
 
 def test_samples_of_joined_modes_are_as_good_as_exact_ones():
-    law = GaussianMixture([[-0.8, 0.0], [0.8, 0.4]], [0.3 * np.eye(2)] * 2, [0.7, 0.3])
-    n, std, rng = 4000, 0.5, Stream(7)
-    noisy = law.diffused(1.0, std)
-    x_T = 1.5 * rng.normal(n, 2)
-    x = underdamped(ExactDenoiser(law), levels(std), x_T, rng, step=0.3, steps=80, denoise=False)
-    lines = directions(2, 64, rng.spawn("lines"))
-    floor = sampling_floor(noisy, n, lines, rng.spawn("floor"))
-    fresh = noisy.sample(rng.spawn("fresh"), n)
-    assert sliced_wasserstein(fresh, x, lines) <= 1.5 * floor.max
-    assert sliced_wasserstein(fresh, x_T, lines) > 5 * floor.max
+    check_joined_modes(underdamped, step=0.3, steps=80)
 
 
 def test_end_kept_points_calls_and_precision():
