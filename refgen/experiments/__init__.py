@@ -53,6 +53,10 @@ ENTRIES: dict[str, Entry] = {
     "speed-up": Entry(
         "EXP-24 TAX-1 SYS-25 SYS-26 SYS-27", "quality against calls of the denoiser, sampler by sampler"
     ),
+    "same-marginals": Entry(
+        "EXP-25 SDE-4 SDE-11 SYS-19 SYS-20 SYS-22",
+        "chain, reverse SDE, flow and corrector: one law at each level",
+    ),
     "guidance": Entry("SYS-29", "conditional samples by guidance, and what a larger scale costs"),
     "annealing-images": Entry(
         "EXP-12",

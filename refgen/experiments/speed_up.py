@@ -214,7 +214,7 @@ def figure_of(
         ax.set_ylim(0.4, 50)
     for name, errors in paths.items():
         axes[3].plot(list(errors), list(errors.values()), label=_label(name), **_style(name))
-    axes[3].set_title("exact denoiser, along the flow: error of a point, root mean square", fontsize=9)
+    axes[3].set_title("exact denoiser, along the flow: error of a point", fontsize=9)
     axes[3].set_ylim(3e-4, 3)
     for ax in axes:
         ax.set(xscale="log", yscale="log", xlim=(4.4, 130), xlabel="calls of the denoiser")
@@ -224,7 +224,7 @@ def figure_of(
     for ax in axes[:3]:
         ax.set_yticks([0.5, 1, 3, 10, 30], ["0.5", "1", "3", "10", "30"])
     last = rows[SLOW][-1].mean
-    axes[0].text(118, last, f"DDPM, 1000: {last:.2f}", fontsize=8, ha="right", va="center")
+    axes[0].text(118, last, f"at 1000: {last:.2f}", fontsize=8, ha="right", va="center")
     return figure
 
 
