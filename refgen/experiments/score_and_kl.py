@@ -73,8 +73,8 @@ def compared(
         ratio = np.log(np.maximum(p, 1e-300)) - np.log(np.maximum(q, 1e-300))
         found["kl"].append(float(p @ ratio))
         found["bound"].append(bound)
-        for name, pair in (("w1", (p, q)), ("exact off", (p, law)), ("off", (q, law))):
-            found[name].append(distance(*pair, x))
+        for name, one, other in (("w1", p, q), ("exact off", p, law), ("off", q, law)):
+            found[name].append(distance(one, other, x))
     return {name: np.array(values) for name, values in found.items()}
 
 
