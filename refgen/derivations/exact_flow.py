@@ -15,7 +15,7 @@ from scipy.special import ndtr, ndtri
 
 from refgen.derivations import line
 
-__all__ = ["LAW", "cdf", "order", "quantiles", "vp_level", "vp_velocity"]
+__all__ = ["LAW", "cdf", "order", "quantiles", "vp_level", "vp_rate", "vp_velocity"]
 
 # Two modes of unequal weight and width; they part on the way from the noise.
 LAW = line.Law(np.array([0.3, 0.7]), np.array([-1.2, 0.8]), np.array([0.3, 0.5]))
@@ -44,9 +44,14 @@ def order(counts: Sequence[int], errors_of: Callable[[int], Any]) -> float:
     return float(-np.polyfit(np.log(counts), np.log(errors), 1)[0])
 
 
-def vp_level(t: float, beta_min: float = 0.1, beta_max: float = 20.0) -> tuple[float, float]:
-    """(signal, std) of the variance-preserving process at a time in (0, 1]."""
-    integral = beta_min * t + (beta_max - beta_min) * t**2 / 2
+def vp_rate(t: float) -> float:
+    """The rate beta of noise of the variance-preserving process at a time in [0, 1]."""
+    return 0.1 + 19.9 * t
+
+
+def vp_level(t: float) -> tuple[float, float]:
+    """(signal, std) of it at a time in (0, 1], by the integral of that line: a trapezoid."""
+    integral = t * (vp_rate(0.0) + vp_rate(t)) / 2
     return math.exp(-integral / 2), math.sqrt(-math.expm1(-integral))
 
 
@@ -58,4 +63,4 @@ def vp_velocity(x: Any, t: float, law: line.Law = LAW) -> Any:
         var = (signal * width) ** 2 + std**2
         share = weight / math.sqrt(var) * anp.exp(-0.5 / var * (x - signal * mean) ** 2)
         density, pull = density + share, pull + share / var * (signal * mean - x)
-    return -(0.1 + 19.9 * t) / 2 * (x + pull / density)
+    return -vp_rate(t) / 2 * (x + pull / density)

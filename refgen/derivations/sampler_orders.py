@@ -116,7 +116,7 @@ def reverse_moments(step, count, mean, var, corrected=None, latest=1.0, earliest
     laws = [Gaussian(t, mean, var) for t in times]
     now = laws[0].mean, laws[0].var
     for t, s, law, below in zip(times[:-1], times[1:], laws[:-1], laws[1:], strict=True):
-        beta = 0.1 + 19.9 * t
+        beta = exact_flow.vp_rate(t)
         now = moments_after(lambda x, z, b=beta, law=law, h=t - s: step(x, law.score(x), z, b, h), *now)
         if corrected is not None:
             now = moments_after(lambda x, z, law=below: corrected(x, law.score(x), z, law), *now)

@@ -1,10 +1,10 @@
 """What is asked of samplers that follow the flow: the exact flow on a line, and levels of every kind."""
 
 import numpy as np
-from scipy.special import ndtr, ndtri
 
 from refgen.backend import Stream
 from refgen.denoisers import ExactDenoiser, counted
+from refgen.derivations import exact_flow, line
 from refgen.distributions import GaussianMixture
 from refgen.ladders import geometric
 from refgen.processes import named as process
@@ -12,25 +12,15 @@ from refgen.schedules import from_log_snr, linear
 
 __all__ = ["LEVELS", "LINE", "SPACE", "in_other_units", "order", "walks"]
 
-LINE = GaussianMixture([[-1.2], [0.8]], [[[0.09]], [[0.25]]], [0.3, 0.7])
+LINE = GaussianMixture(
+    exact_flow.LAW.means[:, None], exact_flow.LAW.stds[:, None, None] ** 2, exact_flow.LAW.weights
+)
 SPACE = GaussianMixture([[-1.1, -0.4, 0.3], [0.7, 1.2, -0.5]], 0.07, [0.4, 0.6])
 LEVELS = {
     "schedule": linear(1000),
     "ladder": geometric(60, 20.0, 0.02),
     **{name: process(name).grid(60) for name in ("vp", "sub-vp", "cosine", "edm", "straight")},
 }
-
-
-def quantiles(law, probabilities):
-    """The points (n, 1) of a mixture on the line with those probabilities, by bisection."""
-    means, stds = law.means[:, 0], np.sqrt(np.broadcast_to(law.covs, (len(law.means), 1, 1))[:, 0, 0])
-    each = means + stds * ndtri(probabilities)[:, None]
-    low, high = each.min(axis=1), each.max(axis=1)
-    for _ in range(60):
-        middle = (low + high) / 2
-        below = ndtr((middle[:, None] - means) / stds) @ law.weights < probabilities
-        low, high = np.where(below, middle, low), np.where(below, high, middle)
-    return ((low + high) / 2)[:, None]
 
 
 def uneven(T):
@@ -41,13 +31,15 @@ def uneven(T):
 
 def order(sampler, counts, **options):
     """The order at which the error at level 1 falls with the number of steps, against the exact flow."""
-    probabilities, errors = ndtr(np.linspace(-2, 2, 9)), []
-    for count in counts:
+
+    def errors(count):
         levels, kept = uneven(count + 1), {1: None}
-        start, end = (quantiles(LINE.diffused(*levels.level(k)), probabilities) for k in (levels.T, 1))
+        laws = (line.noisy(exact_flow.LAW, *levels.level(k)) for k in (levels.T, 1))
+        start, end = (exact_flow.quantiles(law)[:, None] for law in laws)
         sampler(ExactDenoiser(LINE), levels, start, Stream(0), trajectory=kept, **options)
-        errors.append(np.max(np.abs(kept[1] - end)))
-    return -np.polyfit(np.log(counts), np.log(errors), 1)[0]
+        return kept[1] - end
+
+    return exact_flow.order(counts, errors)
 
 
 def walks(sampler, levels, T, dtype, law=SPACE, n=20, far=4, **options):
