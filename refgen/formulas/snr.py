@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import autograd.numpy as np
 
-from refgen.formulas.elementary import Array, exp, expm1, log, sigmoid, softplus
+from refgen.formulas.elementary import Array, exp, expm1, log, sigmoid, softplus, sqrt
 from refgen.formulas.forward import noise_var
 
 __all__ = [
@@ -25,6 +25,7 @@ __all__ = [
     "log_snr",
     "one_minus_alpha_bar_from_log_snr",
     "snr",
+    "unit_level",
 ]
 
 
@@ -67,6 +68,11 @@ def one_minus_alpha_bar_from_log_snr(log_snr: Array) -> Array:
     Source: Luo 2022, 'Learning Diffusion Noise Parameters'; Kim, 'Diffusion Model'.
     """
     return sigmoid(-log_snr)
+
+
+def unit_level(log_snr: Array) -> tuple[Array, Array]:
+    """signal and std of unit power at a log-SNR, a number or an array of any shape.     [SNR-5, SNR-6]"""
+    return sqrt(alpha_bar_from_log_snr(log_snr)), sqrt(one_minus_alpha_bar_from_log_snr(log_snr))
 
 
 def log_alpha_bar_from_log_snr(log_snr: Array) -> Array:

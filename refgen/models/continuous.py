@@ -15,15 +15,14 @@ from refgen import likelihood
 from refgen.autodiff import array_module
 from refgen.backend import Stream
 from refgen.denoisers import Denoiser, LearnedDenoiser
-from refgen.formulas.elementary import sqrt
 from refgen.formulas.forward import diffuse
-from refgen.formulas.snr import alpha_bar_from_log_snr, one_minus_alpha_bar_from_log_snr
+from refgen.formulas.snr import unit_level
 from refgen.models.checks import require_even_features, require_whole
 from refgen.nets.embedding import embedding
 from refgen.nets.mlp import MLP
 from refgen.processes import Grid, Process
 
-__all__ = ["Continuous", "noisy", "require_sizes", "spread", "unit_level"]
+__all__ = ["Continuous", "noisy", "require_sizes", "spread"]
 
 Array = Any
 
@@ -147,11 +146,6 @@ def require_sizes(model: Continuous) -> None:
         raise ValueError(
             f"density_steps is {model.density_steps}; it must be >= 2, since half of them tell the error"
         )
-
-
-def unit_level(log_snr: Array) -> tuple[Array, Array]:
-    """signal and std of unit power at a log-SNR, a number or an array of any shape.     [SNR-5, SNR-6]"""
-    return sqrt(alpha_bar_from_log_snr(log_snr)), sqrt(one_minus_alpha_bar_from_log_snr(log_snr))
 
 
 def noisy(x: Array, log_snr: Array, rng: Stream) -> tuple[Array, Array]:

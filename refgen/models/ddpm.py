@@ -18,9 +18,8 @@ from refgen.autodiff import array_module
 from refgen.backend import Stream
 from refgen.denoisers import TARGETS, Denoiser, LearnedDenoiser
 from refgen.formulas import ddpm, elbo
-from refgen.formulas.elementary import sqrt
 from refgen.formulas.forward import diffuse
-from refgen.formulas.snr import alpha_bar_from_log_snr, one_minus_alpha_bar_from_log_snr
+from refgen.formulas.snr import unit_level
 from refgen.models.checks import require_even_features, require_whole
 from refgen.models.error import weighted_error
 from refgen.nets.embedding import embedding
@@ -123,11 +122,7 @@ class DDPM:
         output = self.net(params, x, features)
         if self.target in ("eps", "v"):
             return output
-        log_snr = _column(log_snr)
-        signal, std = (
-            sqrt(level(log_snr)) for level in (alpha_bar_from_log_snr, one_minus_alpha_bar_from_log_snr)
-        )
-        return self._guess(output, x, signal, std)
+        return self._guess(output, x, *unit_level(_column(log_snr)))
 
     def _guess(self, output: Array, x: Array, signal: Array, std: Array) -> Array:
         """The target from the network's output, which is of size one at every level whatever the target is.

@@ -16,7 +16,8 @@ from refgen.backend import Stream
 from refgen.denoisers import Denoiser
 from refgen.formulas import edm as formulas
 from refgen.formulas.elementary import exp
-from refgen.models.continuous import Continuous, noisy, require_sizes, unit_level
+from refgen.formulas.snr import unit_level
+from refgen.models.continuous import Continuous, noisy, require_sizes
 from refgen.models.error import weighted_error
 from refgen.samplers.edm import edm
 

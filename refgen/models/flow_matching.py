@@ -20,8 +20,8 @@ from refgen.formulas.flow_matching import target_velocity, v_from_velocity
 from refgen.formulas.forward import diffuse
 from refgen.formulas.mixture import squared_distances
 from refgen.formulas.parametrisation import unit_power
-from refgen.formulas.snr import log_snr
-from refgen.models.continuous import Continuous, require_sizes, spread, unit_level
+from refgen.formulas.snr import log_snr, unit_level
+from refgen.models.continuous import Continuous, require_sizes, spread
 from refgen.models.error import weighted_error
 from refgen.processes import Straight
 from refgen.samplers.probability_flow import probability_flow
@@ -33,7 +33,7 @@ Array = Any
 PAIRS = ("random", "transport")
 METHODS = ("euler", "heun", "rk4")
 CALLS = {"euler": 1, "heun": 2, "rk4": 4}  # of the network in a step
-GROUP = 128  # points that are paired among each other: the work grows as the cube of their number
+GROUP = 64  # points that are paired among each other: the work grows faster than their number
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class FlowMatching(Continuous):
     .. math:: \min_\theta E\,\lVert u_\theta(x_t,t)-(\epsilon-x_0)\rVert^2
 
     pairs: how noise is paired with data in training: "random", where the flow is that of the straight
-    process, which has a score; or by optimal "transport" within groups of 128 points. Then fewer lines cross,
+    process, which has a score; or by optimal "transport" within groups of 64 points. Then fewer lines cross,
     and fewer steps are enough; but the noise depends on the data, so the field has no score, and as a
     denoiser it serves no sampler but its own and others that follow the flow of the straight process. The
     pairing is SciPy's, on the host, wherever the model is.

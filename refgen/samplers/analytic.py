@@ -14,6 +14,7 @@ import numpy as np
 
 from refgen.backend import Stream
 from refgen.denoisers import Denoiser
+from refgen.formulas import snr as formulas
 from refgen.formulas.parametrisation import unit_power
 from refgen.samplers.ancestral import ancestral, optimal_variances
 from refgen.samplers.langevin import Levels
@@ -68,7 +69,7 @@ def _schedule(levels: Levels) -> Schedule:
     """The schedule with the same signal-to-noise ratios."""
     if isinstance(levels, Schedule):
         return levels
-    log_snr = [-2 * np.log(std / signal) for signal, std in map(levels.level, range(1, levels.T + 1))]
+    log_snr = [formulas.log_snr(*levels.level(k)) for k in range(1, levels.T + 1)]
     with warnings.catch_warnings():  # x_T is drawn by whoever calls; that it suits is theirs to know
         warnings.simplefilter("ignore", UserWarning)
         return from_log_snr(np.array(log_snr))

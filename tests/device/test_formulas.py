@@ -132,6 +132,7 @@ EXAMPLES = [
     (parametrisation.unit_power, X, np.array(0.8), np.array(2.0)),
     (snr.log_alpha_bar_from_log_snr, LOG_SNR),
     (snr.alpha_bar_from_log_snr, LOG_SNR),
+    (snr.unit_level, LOG_SNR),
     (snr.gaussian_square_error, LOG_SNR[1:-1], np.array([1.0, 0.2])),
     (snr.gaussian_loss_limit, np.array(3.0), np.array(-2.0), np.array([1.0, 0.2])),
     (snr.gaussian_loss_limit, 3.0, -2.0, np.array([1.0, 0.2])),

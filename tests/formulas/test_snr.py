@@ -45,6 +45,8 @@ def test_snr_and_log_snr_are_inverse_of_the_sigmoid():
     np.testing.assert_allclose(snr.log_snr(np.sqrt(alpha_bar), np.sqrt(rest)), log_snr, rtol=0, atol=1e-14)
     low = log_snr < 0
     np.testing.assert_allclose(snr.snr(alpha_bar[low]), np.exp(log_snr[low]), rtol=1e-13)
+    np.testing.assert_allclose(snr.unit_level(log_snr), np.sqrt([alpha_bar, rest]), rtol=1e-15)
+    assert all(type(a) is float for a in snr.unit_level(-3.0))
     assert snr.log_snr(1.0, 0.0) == np.inf
     assert snr.log_snr(0.0, 1.0) == -np.inf
 

@@ -9,9 +9,9 @@ from refgen import likelihood, models
 from refgen.backend import Stream
 from refgen.denoisers import ExactDenoiser, counted
 from refgen.distributions import named
-from refgen.formulas.snr import log_snr
+from refgen.formulas.snr import log_snr, unit_level
 from refgen.metrics import directions, mode_weights, sampling_floor, sliced_wasserstein
-from refgen.models.continuous import noisy, spread, unit_level
+from refgen.models.continuous import noisy, spread
 
 LAW = named("two_gaussians").standardised()[0]
 SMALL = dict(hidden=8, layers=2, features=4)
