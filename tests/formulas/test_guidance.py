@@ -92,6 +92,8 @@ def test_cross_entropy_has_the_right_slope_and_is_least_at_the_truth():
     least = risk(np.log(truth))
     rng = np.random.default_rng(0)
     assert all(risk(np.log(truth) + 0.1 * rng.normal(size=(2, 3))) > least for _ in range(20))
+    many = rng.normal(size=(4, 2, 3))
+    np.testing.assert_allclose(guidance.cross_entropy(truth, many), -np.einsum("jc,ijc->ij", truth, many))
 
 
 def test_float32_stays_and_shapes_are_checked():
