@@ -12,7 +12,7 @@ from refgen.backend import Stream
 from refgen.experiments.low_density import STD as LITTLE
 from refgen.experiments.low_density import strip
 from refgen.experiments.outcome import Claim, Outcome
-from refgen.experiments.two_modes import FAR, LIMIT, errors, estimated, regions
+from refgen.experiments.two_modes import FAR, LIMIT, errors, estimated, regions, tolerable
 
 __all__ = ["STD", "run"]
 
@@ -42,7 +42,8 @@ def run(rng: Stream, say: Callable[..., None], **training: Any) -> Outcome:
     side, angle = LIMIT * np.array([-1, 1, 1, -1, -1]), np.linspace(0, 2 * np.pi, 200)
     ax.plot(side, np.roll(side, 1), color=plots.INK, linewidth=0.8, linestyle=":")
     ax.plot(FAR * np.cos(angle), FAR * np.sin(angle), color=plots.INK, linewidth=0.8, linestyle="--")
-    ax.set_title(f"its error; dashed: |x| = {FAR:g}", pad=4, fontsize=9)
+    title = f"its error; dashed: |x| = {FAR:g}\nline, and tint: above {tolerable(STD):.2g}"
+    ax.set_title(title, pad=4, fontsize=9)
     return Outcome(
         "With noise on the data the estimated score is accurate (almost) everywhere.",
         claims,
