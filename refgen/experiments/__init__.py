@@ -57,6 +57,7 @@ ENTRIES: dict[str, Entry] = {
         "EXP-25 SDE-4 SDE-11 SYS-19 SYS-20 SYS-22",
         "chain, reverse SDE, flow and corrector: one law at each level",
     ),
+    "dye": Entry("EXP-13 EXP-14 EXP-15 TAX-6 SYS-16", "a swiss roll spreads like dye in water; and back"),
     "guidance": Entry("SYS-29", "conditional samples by guidance, and what a larger scale costs"),
     "annealing-images": Entry(
         "EXP-12",
