@@ -115,6 +115,35 @@ def test_with_many_steps_the_bound_depends_on_the_ends_alone_and_with_few_on_all
     assert abs(diffusion(even[few]) - diffusion(bent[few])) > 0.1 * limit
 
 
+def ends_by_hand(x, high, low):
+    """L_T, of N(signal x, std^2 I) from N(0, I), and L_0, the entropy of x_1 / signal about x; (n,)."""
+    signal2, std2, d = 1 / (1 + np.exp(-low)), 1 / (1 + np.exp(low)), x.shape[1]
+    l_T = 0.5 * (signal2 * np.sum(x**2, axis=1) + d * (std2 - 1 - np.log(std2)))
+    return l_T + 0.5 * d * (np.log(2 * np.pi) + 1 - high)
+
+
+@pytest.mark.parametrize("objective", OBJECTIVES)
+def test_loss_and_bound_by_hand(objective):
+    """Of a network that says nothing, so that the error is the noise itself."""
+    model, n = small(objective=objective), 32
+    params, x = model.init(Stream(0)).astype(float), LAW.sample(Stream(2), n)
+    params[model.net.size :] += 0.3 * Stream(1).normal(len(params) - model.net.size)
+    rng, log_snr = Stream(4), model.levels_at(params, model.T).log_snr
+    places, square = (rng.uniform(1) + np.arange(n) / n) % 1, np.sum(rng.normal(n, 2) ** 2, axis=1)
+    if objective == "steps":
+        k = np.floor(places * (model.T - 1)).astype(int)
+        terms = (model.T - 1) / 2 * np.expm1(log_snr[k + 1] - log_snr[k + 2]) * square
+    else:
+        h = 1e-6
+        terms = (model.log_snr(params, places - h) - model.log_snr(params, places + h)) / (2 * h) / 2 * square
+    ends = ends_by_hand(x, log_snr[1], log_snr[-1])
+    assert model.loss(params, x, Stream(4)) == pytest.approx(np.mean(terms + ends), rel=1e-7)
+    rng, bound = Stream(5), ends
+    for t in range(2, model.T + 1):
+        bound = bound + np.expm1(log_snr[t - 1] - log_snr[t]) / 2 * np.sum(rng.normal(n, 2) ** 2, axis=1)
+    np.testing.assert_allclose(model.bound(params, x, Stream(5)), bound, rtol=1e-9)
+
+
 def trained(model, steps):
     state = training.start(model, Stream(0), 5e-3)
     for _ in training.fit(model, LAW, state, steps, batch=256, ema=0.99, cool=0.5):
