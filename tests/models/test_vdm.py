@@ -39,11 +39,15 @@ def test_any_parameters_give_a_schedule_with_every_alpha_in_0_1(seed, size):
     high, low = model.ends(model.schedule(params))
     levels = model.levels_at(params, 50).log_snr[1:]
     np.testing.assert_allclose(levels[[0, -1]], [high[0], low[0]], rtol=1e-9)
+    assert model.levels_at(params, 1).log_snr[1] == pytest.approx(low[0], rel=1e-9)
 
 
-def test_before_training_the_ends_are_as_asked():
-    model = small(log_snr_high=7.0, log_snr_low=-6.0)
-    np.testing.assert_allclose(model.ends(model.schedule(model.init(Stream(0)))), [[7], [-6]], rtol=1e-5)
+@pytest.mark.filterwarnings("ignore:schedule .* leaves signal")
+@pytest.mark.parametrize("ends", [(7.0, -6.0), (0.5, -0.75)])
+def test_before_training_the_ends_are_as_asked(ends):
+    model = small(log_snr_high=ends[0], log_snr_low=ends[1])
+    found = model.ends(model.schedule(model.init(Stream(0))))
+    np.testing.assert_allclose(found, np.array(ends)[:, None], rtol=1e-5)
 
 
 @pytest.mark.parametrize("objective", OBJECTIVES)
@@ -142,6 +146,21 @@ def test_loss_and_bound_by_hand(objective):
     for t in range(2, model.T + 1):
         bound = bound + np.expm1(log_snr[t - 1] - log_snr[t]) / 2 * np.sum(rng.normal(n, 2) ** 2, axis=1)
     np.testing.assert_allclose(model.bound(params, x, Stream(5)), bound, rtol=1e-9)
+
+
+class OfZeros(Exact):
+    """With the exact denoiser of data that are all zero."""
+
+    var = 0.0
+
+
+def test_a_step_adds_the_posterior_s_noise():
+    """Then x_1 is pure noise of its level, and no wider."""
+    model, kept, n = OfZeros(T=12, log_snr_high=0.0, log_snr_low=-4.0), {1: None}, 20_000
+    params = model.init(Stream(0))
+    model.sample(params, n, Stream(3), steps=2, trajectory=kept)
+    var = 1 / (1 + np.exp(model.levels_at(params, 2).log_snr[1]))
+    assert np.mean(kept[1] ** 2) / var == pytest.approx(1, abs=5 / np.sqrt(n))
 
 
 def trained(model, steps):
