@@ -41,6 +41,15 @@ def test_at_clean_data_all_is_passed_on():
     assert (edm.c_skip(0.0), edm.c_out(0.0), edm.c_in(0.0)) == (1.0, 0.0, 2.0)
 
 
+def test_without_another_the_std_of_the_data_is_that_of_the_paper():
+    x, y = np.array([1.7, 2.0]), np.array([-0.4, 0.1])
+    for formula in (edm.c_skip, edm.c_out, edm.c_in, edm.loss_weight):
+        assert formula(0.3) == formula(0.3, 0.5) != formula(0.3, 1.0)
+    for formula in (edm.denoised, edm.network_target):
+        np.testing.assert_array_equal(formula(x, y, 0.3), formula(x, y, 0.3, 0.5))
+    assert edm.churn_rate(1e-9, 1.0, 10) == edm.churn_rate(1e9, 1.0, 10) == 0.1  # at any level
+
+
 def test_target_and_denoised_are_inverse():
     x_t, x_0 = np.random.default_rng(0).normal(size=(2, 50, 3))
     for std in (2e-3, 1.0, 80.0):
