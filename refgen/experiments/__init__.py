@@ -59,6 +59,7 @@ ENTRIES: dict[str, Entry] = {
     ),
     "dye": Entry("EXP-13 EXP-14 EXP-15 TAX-6 SYS-16", "a swiss roll spreads like dye in water; and back"),
     "wrong-start": Entry("ERR-53", "backward from a uniform law, and from N(0, I)"),
+    "learned-snr": Entry("SYS-18", "a noise schedule that is learned, and what lies between its ends"),
     "guidance": Entry("SYS-29", "conditional samples by guidance, and what a larger scale costs"),
     "annealing-images": Entry(
         "EXP-12",
