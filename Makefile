@@ -40,7 +40,7 @@ $(VENV)/installed-dev: pyproject.toml | $(VENV)/bin/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
 	@touch $@ $(VENV)/installed
 
-# The pictures of the README: each command is named there. Three minutes.
+# The pictures of the README: each command is named there. Five minutes.
 figures: $(VENV)/installed
 	rm -rf build/moons build/swiss_roll build/two_gaussians build/ebm
 	$(BIN)/refgen datasets --out figures/datasets.png
@@ -55,6 +55,7 @@ figures: $(VENV)/installed
 	$(BIN)/refgen plot build/ebm energy --out figures/ebm
 	$(BIN)/refgen reproduce density-and-score low-density noising noise-levels lost-weights annealed-langevin \
 	  cost-by-dimension --out figures/scores
+	$(BIN)/refgen reproduce dye same-marginals speed-up guidance --out figures/time
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache
