@@ -61,7 +61,9 @@ def test_a_level_is_a_predictor_s_step_and_a_corrector_s():
     score = EXACT.score(x, *levels.level(1))
     c = snr_step(score, y, 0.3, levels.std[1] ** 2)
     np.testing.assert_allclose(kept[1], x + c * score + np.sqrt(2 * c) * y, rtol=1e-12, atol=1e-12)
-    usual, same = (predictor_corrector(EXACT, levels, x_T, Stream(1), **given) for given in ({}, {"snr": 0.16}))
+    usual, same = (
+        predictor_corrector(EXACT, levels, x_T, Stream(1), **given) for given in ({}, {"snr": 0.16})
+    )
     np.testing.assert_array_equal(usual, same)
 
 
