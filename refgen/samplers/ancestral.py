@@ -23,7 +23,7 @@ from refgen.formulas.elementary import sqrt
 from refgen.formulas.forward import diffuse
 from refgen.formulas.posterior import posterior_mean, posterior_var
 from refgen.formulas.variance import optimal_var, optimal_var_bounds
-from refgen.samplers.steps import kept_times, noises
+from refgen.samplers.steps import noises, walk
 from refgen.schedules import Schedule
 
 __all__ = ["ancestral", "optimal_variances", "reverse_step", "step_variances"]
@@ -76,21 +76,14 @@ def ancestral(
     trajectory: a dict whose keys are the times to keep, `dict.fromkeys([1000, 500, 0])`; its values become
     x_t. Raises ValueError for a variance or a kept time that is not there.
     """
-    kept = kept_times(trajectory, schedule.T)
-    var = step_variances(schedule, variance)
-    x, noise = x_T, noises(rng, x_T, schedule.T - 1)
-    for t in range(schedule.T, 1, -1):
-        if t in kept:
-            kept[t] = x
+    var, noise = step_variances(schedule, variance), noises(rng, x_T, schedule.T - 1)
+
+    def step(x: Array, t: int) -> Array:
         x_0 = denoiser.x_0(x, *schedule.level(t))
         alpha_t, alpha_bar_s = float(schedule.alpha[t]), float(schedule.alpha_bar[t - 1])
-        x = reverse_step(x, x_0, next(noise), alpha_t, alpha_bar_s, float(var[t]))
-    if 1 in kept:
-        kept[1] = x
-    x_0 = denoiser.x_0(x, *schedule.level(1))
-    if 0 in kept:
-        kept[0] = x_0
-    return x_0
+        return reverse_step(x, x_0, next(noise), alpha_t, alpha_bar_s, float(var[t]))
+
+    return walk(denoiser, schedule, x_T, trajectory, step)
 
 
 def optimal_variances(denoiser: Denoiser, schedule: Schedule, x_0: Array, rng: Stream) -> np.ndarray:

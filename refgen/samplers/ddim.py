@@ -19,7 +19,7 @@ from refgen.denoisers import Denoiser
 from refgen.formulas.ddim import ddim_mean, ddim_var
 from refgen.formulas.elementary import sqrt
 from refgen.samplers.langevin import Levels
-from refgen.samplers.steps import kept_times, noises
+from refgen.samplers.steps import noises, walk
 
 __all__ = ["ddim"]
 
@@ -43,19 +43,13 @@ def ddim(
     """
     if not 0 <= eta <= 1:
         raise ValueError(f"eta is {eta}; it must lie in [0, 1], from no fresh noise to that of DDPM")
+    noise = noises(rng, x_T, levels.T - 1)
 
-    kept = kept_times(trajectory, levels.T)
-    x, noise = x_T, noises(rng, x_T, levels.T - 1)
-    for k in range(levels.T, 1, -1):
-        if k in kept:
-            kept[k] = x
+    def step(x: Array, k: int) -> Array:
         level_t, level_s = levels.level(k), levels.level(k - 1)
-        x = ddim_mean(x, denoiser.x_0(x, *level_t), level_t, level_s, float(eta))
-        if eta > 0:
-            x = x + sqrt(ddim_var(level_t, level_s, float(eta))) * next(noise)
-    if 1 in kept:
-        kept[1] = x
-    x_0 = denoiser.x_0(x, *levels.level(1))
-    if 0 in kept:
-        kept[0] = x_0
-    return x_0
+        mean = ddim_mean(x, denoiser.x_0(x, *level_t), level_t, level_s, float(eta))
+        if eta == 0:
+            return mean
+        return mean + sqrt(ddim_var(level_t, level_s, float(eta))) * next(noise)
+
+    return walk(denoiser, levels, x_T, trajectory, step)

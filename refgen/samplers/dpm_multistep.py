@@ -20,7 +20,7 @@ from refgen.formulas.ddim import ddim_mean
 from refgen.formulas.solvers import multistep_2, multistep_3
 from refgen.samplers.dpm_solver import check_order
 from refgen.samplers.langevin import Levels
-from refgen.samplers.steps import kept_times
+from refgen.samplers.steps import walk
 
 __all__ = ["dpm_multistep"]
 
@@ -42,23 +42,16 @@ def dpm_multistep(
     for another order and a kept level that is not there.
     """
     check_order(order)
-    kept, x = kept_times(trajectory, levels.T), x_T
     said: list[Array] = []  # the last predictions of x_0, the newest first, and the levels that they are for
     at: list[tuple[float, float]] = []
-    for k in range(levels.T, 1, -1):
-        if k in kept:
-            kept[k] = x
+
+    def step(x: Array, k: int) -> Array:
         level_t, level_s = levels.level(k), levels.level(k - 1)
-        said, at = [denoiser.x_0(x, *level_t), *said][:order], [level_t, *at][:order]
+        said[:], at[:] = [denoiser.x_0(x, *level_t), *said][:order], [level_t, *at][:order]
         if len(said) == 1:
-            x = ddim_mean(x, said[0], level_t, level_s)
-        elif len(said) == 2:
-            x = multistep_2(x, said[0], said[1], at[1], level_t, level_s)
-        else:
-            x = multistep_3(x, said[0], said[1], said[2], at[2], at[1], level_t, level_s)
-    if 1 in kept:
-        kept[1] = x
-    x_0 = denoiser.x_0(x, *levels.level(1))
-    if 0 in kept:
-        kept[0] = x_0
-    return x_0
+            return ddim_mean(x, said[0], level_t, level_s)
+        if len(said) == 2:
+            return multistep_2(x, said[0], said[1], at[1], level_t, level_s)
+        return multistep_3(x, said[0], said[1], said[2], at[2], at[1], level_t, level_s)
+
+    return walk(denoiser, levels, x_T, trajectory, step)

@@ -18,7 +18,7 @@ from refgen.denoisers import Denoiser
 from refgen.formulas.ddim import Level
 from refgen.formulas.solvers import level_between, noise_step, noise_step_linear
 from refgen.samplers.langevin import Levels
-from refgen.samplers.steps import kept_times
+from refgen.samplers.steps import walk
 
 __all__ = ["check_order", "dpm_solver"]
 
@@ -46,17 +46,11 @@ def dpm_solver(
     its values become x_k. Raises ValueError for another order and a kept level that is not there.
     """
     check_order(order)
-    kept, x = kept_times(trajectory, levels.T), x_T
-    for k in range(levels.T, 1, -1):
-        if k in kept:
-            kept[k] = x
-        x = _step(denoiser, x, levels.level(k), levels.level(k - 1), order)
-    if 1 in kept:
-        kept[1] = x
-    x_0 = denoiser.x_0(x, *levels.level(1))
-    if 0 in kept:
-        kept[0] = x_0
-    return x_0
+
+    def step(x: Array, k: int) -> Array:
+        return _step(denoiser, x, levels.level(k), levels.level(k - 1), order)
+
+    return walk(denoiser, levels, x_T, trajectory, step)
 
 
 def _step(denoiser: Denoiser, x: Array, level_t: Level, level_s: Level, order: int) -> Array:

@@ -16,7 +16,7 @@ from refgen.backend import Stream
 from refgen.denoisers import Denoiser
 from refgen.formulas.sde import euler_maruyama_step, reverse_drift
 from refgen.processes import Levels, increments
-from refgen.samplers.steps import kept_times, noises
+from refgen.samplers.steps import noises, walk
 
 __all__ = ["euler_maruyama", "reverse_sde_step"]
 
@@ -44,15 +44,9 @@ def euler_maruyama(
     whose keys are the levels to keep; its values become x there, or x_0 at 0. Raises ValueError for a kept
     level that is not there.
     """
-    kept = kept_times(trajectory, levels.T)
-    x, noise = x_T, noises(rng, x_T, levels.T - 1)
-    for k in range(levels.T, 1, -1):
-        if k in kept:
-            kept[k] = x
-        x = reverse_sde_step(denoiser, levels, x, next(noise), k)
-    if 1 in kept:
-        kept[1] = x
-    x_0 = denoiser.x_0(x, *levels.level(1))
-    if 0 in kept:
-        kept[0] = x_0
-    return x_0
+    noise = noises(rng, x_T, levels.T - 1)
+
+    def step(x: Array, k: int) -> Array:
+        return reverse_sde_step(denoiser, levels, x, next(noise), k)
+
+    return walk(denoiser, levels, x_T, trajectory, step)

@@ -22,7 +22,7 @@ from refgen.formulas.langevin import ula_step
 from refgen.processes import Levels
 from refgen.samplers.euler_maruyama import reverse_sde_step
 from refgen.samplers.langevin import check_steps
-from refgen.samplers.steps import kept_times, noises
+from refgen.samplers.steps import noises, walk
 
 __all__ = ["predictor_corrector"]
 
@@ -49,25 +49,20 @@ def predictor_corrector(
     whose keys are the levels to keep; its values become x at the end of the level, or x_0 at 0. Raises
     ValueError for steps that are none, a snr or a step out of range, and a kept level that is not there.
     """
-    kept = kept_times(trajectory, levels.T)
     check_steps(1.0 if step is None else step, steps)
     if not 0 < snr < math.inf:
         raise ValueError(f"snr is {snr}; it must be a finite number > 0")
     if step is None and len(x_T) == 0:
         step = 1.0  # no lengths to take a mean of, and nothing to move
-    x, noise = x_T, noises(rng, x_T, (levels.T - 1) * (steps + 1))
-    if levels.T in kept:
-        kept[levels.T] = x
-    for k in range(levels.T, 1, -1):
+    noise = noises(rng, x_T, (levels.T - 1) * (steps + 1))
+
+    def predict_and_correct(x: Array, k: int) -> Array:
         x = reverse_sde_step(denoiser, levels, x, next(noise), k)
         signal, std = levels.level(k - 1)
         for _ in range(steps):
             score, z = denoiser.score(x, signal, std), next(noise)
             size = snr_step(score, z, snr, std**2) if step is None else annealed_step(step, std, 1.0)
             x = ula_step(x, score, z, size)
-        if k - 1 in kept:
-            kept[k - 1] = x
-    x_0 = denoiser.x_0(x, *levels.level(1))
-    if 0 in kept:
-        kept[0] = x_0
-    return x_0
+        return x
+
+    return walk(denoiser, levels, x_T, trajectory, predict_and_correct)

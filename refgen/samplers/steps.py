@@ -1,13 +1,14 @@
-"""What the samplers share: the noise of their steps, drawn in blocks, and the times that are to be kept."""
+"""What the samplers share: the walk down the levels, the noise of its steps, the times that are kept."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from refgen.backend import Stream
+from refgen.denoisers import Denoiser
 
-__all__ = ["kept_times", "noises"]
+__all__ = ["kept_times", "noises", "walk"]
 
 Array = Any
 
@@ -29,3 +30,25 @@ def kept_times(trajectory: dict[int, Array] | None, T: int) -> dict[int, Array]:
         if t not in range(T + 1):
             raise ValueError(f"trajectory asks for t = {t}; times lie in 0..{T}")
     return kept
+
+
+def walk(
+    denoiser: Denoiser,
+    levels: Any,
+    x_T: Array,
+    trajectory: dict[int, Array] | None,
+    step: Callable[[Array, int], Array],
+) -> Array:
+    """x_0, (n, d), from x_T, (n, d): step(x, k) takes x from level k to k - 1, k = T, ..., 2; then x_0(x_1).
+
+    trajectory: a dict whose keys are the levels to keep; its values become x_k, or x_0 at 0. Raises
+    ValueError for a kept level that is not there.
+    """
+    kept, x = kept_times(trajectory, levels.T), x_T
+    for k in range(levels.T, 0, -1):
+        if k in kept:
+            kept[k] = x
+        x = step(x, k) if k > 1 else denoiser.x_0(x, *levels.level(1))
+    if 0 in kept:
+        kept[0] = x
+    return x

@@ -1,11 +1,13 @@
-"""What the samplers share: noise that comes in blocks of any size, and the times that are kept."""
+"""What the samplers share: noise that comes in blocks of any size, the times that are kept, the walk."""
 
 import numpy as np
 import pytest
 
 from refgen.backend import Stream
+from refgen.denoisers import LearnedDenoiser
 from refgen.samplers import steps
-from refgen.samplers.steps import kept_times, noises
+from refgen.samplers.steps import kept_times, noises, walk
+from refgen.schedules import linear
 
 
 @pytest.mark.parametrize("block", [1, 6, 24, 10**9])
@@ -30,3 +32,21 @@ def test_kept_times_are_the_dict_that_is_filled():
     for t in (-1, 6, 1.5):
         with pytest.raises(ValueError, match=f"trajectory asks for t = {t}; times lie in 0..5"):
             kept_times({t: None}, 5)
+
+
+@pytest.mark.parametrize("T", [1, 2, 5])
+def test_the_walk_takes_each_step_once_and_ends_with_x_0(T):
+    levels, x_T, took = linear(1000).respaced(T), np.zeros((3, 2)), []
+    denoiser = LearnedDenoiser(lambda x, log_snr: -x, "x_0")
+
+    def step(x, k):
+        took.append(k)
+        return x + 1
+
+    kept = dict.fromkeys(range(T + 1))
+    x_0 = walk(denoiser, levels, x_T, kept, step)
+    assert took == list(range(T, 1, -1))
+    for k in range(1, T + 1):
+        np.testing.assert_array_equal(kept[k], x_T + T - k)
+    assert kept[0] is x_0
+    np.testing.assert_array_equal(x_0, 1 - T)
