@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from refgen.commands.data import Data, data_of
+from refgen.commands.data import Data, data_of, for_model
 from refgen.commands.members import Member, Stopped, cores, run_all
 from refgen.commands.settings import FREE, own_options, parsed, settings_of
 from refgen.commands.shared import (
@@ -76,10 +76,11 @@ def compare(
 ) -> None:
     """Compare models on the same data.
 
-    Without a MODEL, all that train on these data. Each is trained from seeds 0, 1, ... as it usually is, or
-    all with the same --steps, in FOLDER/MODEL-seedS, a run like any other, and evaluated there. What is done
-    already is not done again; after Ctrl-C the same command goes on. The table is also written to
-    FOLDER/compare.json, samples of each model to FOLDER/compare.png. Exit status 1 where a run has failed.
+    Without a MODEL, all that train on these data without labels. Each is trained from seeds 0, 1, ... as it
+    usually is, or all with the same --steps, in FOLDER/MODEL-seedS, a run like any other, and evaluated
+    there. What is done already is not done again; after Ctrl-C the same command goes on. The table is also
+    written to FOLDER/compare.json, samples of each model to FOLDER/compare.png. Exit status 1 where a run has
+    failed.
     """
     from refgen import backend
     from refgen.checkpoints import write_text
@@ -120,10 +121,13 @@ def _trains(model: str, told: dict[str, Any], data: Data, optional: bool) -> boo
 
     Where it was not asked for by name, it is left out with a line that says why.
     """
-    from refgen.models import named
+    from refgen.models import model_class, named
 
+    kind = model_class(model)
     try:
-        named(model, dim=data.law.dim, **{name: told[name] for name in own_options(model)})
+        if optional and hasattr(kind, "classes"):
+            raise ValueError("told no label it is like a ddpm; name it to compare it")
+        named(model, **for_model(data, kind)[1], **{name: told[name] for name in own_options(model)})
     except ValueError as error:
         if not optional:
             raise ValueError(f"{model}: {error}") from None

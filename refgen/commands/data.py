@@ -5,7 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, NamedTuple
 
-__all__ = ["Data", "check_unchanged", "data_of", "law_of_run", "open_run"]
+__all__ = ["OF_DATA", "Data", "check_unchanged", "data_of", "for_model", "law_of_run", "open_run"]
+
+OF_DATA = ("dim", "classes")  # hyper-parameters that the data tell
 
 
 class Data(NamedTuple):
@@ -32,8 +34,28 @@ def data_of(name_or_file: str) -> Data:
     return Data(name_or_file, *law.standardised(), None if points is None else runs.points_hash(points))
 
 
-def law_of_run(folder: Path, config: dict[str, Any]) -> Any:
-    """The standardised law of the data that a run was trained on.
+def for_model(data: Data, kind: Any) -> tuple[Any, dict[str, int]]:
+    """What a model of that class is trained on, and its hyper-parameters that the data tell.
+
+    A model that has `classes` gets rows with a label. Raises ValueError, one line, for data without any.
+    """
+    if not hasattr(kind, "classes"):
+        return data.law, {"dim": data.law.dim}
+    law = _labelled(data)
+    return law.rows, {"dim": law.dim, "classes": law.count}
+
+
+def _labelled(data: Data) -> Any:
+    """The standardised law of the data, and the class of each of its components."""
+    from refgen.distributions.labelled import CLASSES, labelled
+
+    if data.sha256 is not None:
+        raise ValueError(f"{data.name} is a file, which has no classes; there are {', '.join(CLASSES)}")
+    return labelled(data.name).standardised()[0]
+
+
+def law_of_run(folder: Path, config: dict[str, Any], label: int | None = None) -> Any:
+    """The standardised law of the data that a run was trained on, or of one class of them.
 
     Raises ValueError, one line, where they are gone or are no longer the same.
     """
@@ -42,7 +64,7 @@ def law_of_run(folder: Path, config: dict[str, Any]) -> Any:
     except ValueError as error:
         raise ValueError(f"the data that {folder} was trained on are needed: {error}") from None
     check_unchanged(data, config)
-    return data.law
+    return data.law if label is None else _labelled(data).conditional(label)
 
 
 def check_unchanged(data: Data, config: dict[str, Any]) -> None:

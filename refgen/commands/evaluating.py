@@ -6,7 +6,8 @@ from typing import Any
 
 import click
 
-from refgen.commands.data import open_run
+from refgen.commands.data import law_of_run
+from refgen.commands.guiding import guidance_options, label_of, require_exact, told
 from refgen.commands.sampling import chosen, sampler_options
 from refgen.commands.shared import device_option, json_option, print_json, seed_option
 
@@ -24,26 +25,38 @@ __all__ = ["evaluate", "report_lines"]
     help="Also the exact denoiser.  [default: unless it takes minutes]",
 )
 @sampler_options
+@guidance_options
 @seed_option
 @device_option
 @json_option
 def evaluate(
-    run_folder: str, n: int, control: bool | None, seed: int, device: str, as_json: bool, **given: Any
+    run_folder: str,
+    n: int,
+    control: bool | None,
+    seed: int,
+    device: str,
+    as_json: bool,
+    label: int | None,
+    scale: float | None,
+    **given: Any,
 ) -> None:
     """Measure a trained model against the exact law.
 
     Sliced Wasserstein distance in multiples of its sampling floor, the negative log-likelihood, or its bound,
     minus the entropy, mode weights, and the error of the score by noise level. A model of one noise level is
     measured against the data under that noise. With --sampler, or --steps, its samples are drawn as refgen
-    sample draws them with these options, and so is the control.
+    sample draws them with these options, and so is the control. With --label the truth is that class of the
+    data, exactly; a --scale other than 0 and 1 has no such truth.
     """
-    from refgen import backend
+    from refgen import backend, runs
     from refgen.evaluation import evaluate
 
     where = backend.device(device)
-    run, law = open_run(run_folder, where)
+    run = told(runs.load(run_folder, where), label, scale)
+    require_exact(run)
+    law = law_of_run(run.folder, run.config, label_of(run))
     rng = backend.Stream(seed, "evaluate", device=where)
-    told = {name: value for name, value in given.items() if value is not None}
+    other = any(value is not None for value in given.values())
     report = evaluate(
         run.model,
         run.params,
@@ -51,9 +64,11 @@ def evaluate(
         rng,
         n=n,
         control=control,
-        by=chosen(run, given, rng, law=law) if told else None,
+        by=chosen(run, given, rng, law=law) if other else None,
         say=lambda stage: click.echo(f"  {stage} ...", err=True),
     )
+    if label_of(run) is not None:
+        report["label"] = label
     if as_json:
         print_json(report)
     else:
@@ -64,8 +79,10 @@ def report_lines(report: dict[str, Any]) -> list[str]:
     """An evaluation as an aligned table for a terminal; what falls short of its bound is marked."""
     floor, noise = report["floor"], report["noise"]
     truth = f"the truth is the data under noise of std {noise:g}, the law that this model learns"
+    of_class = f"the truth is class {report.get('label')} of the data"
     lines = [
         *([truth, ""] if noise else []),
+        *([of_class, ""] if "label" in report else []),
         f"sliced Wasserstein distance of {report['n']:,} points along {report['directions']} directions, and "
         f"in multiples of",
         f"its sampling floor, {floor['max']:.4f}, the largest of five distances of two exact samples",

@@ -12,7 +12,7 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
-from refgen.commands.data import check_unchanged, data_of
+from refgen.commands.data import OF_DATA, check_unchanged, data_of, for_model
 from refgen.commands.shared import (
     Progress,
     did_you_mean,
@@ -80,6 +80,7 @@ HELP = {
     "ode_steps": "Of the integrator from noise to data, four evaluations each; 4 to 40 are usual.",
     "smooth": "Weight of the integrator's error in the loss; 1 to 100 are usual.",
     "trace": "In training: exact, or an unbiased estimate along one direction a point.",
+    "dropout": "How often training leaves the label out; 0.1 to 0.2 are usual.",
     "least_std": "Least std of such a Gaussian, so that none shrinks onto a single point.",
 }
 
@@ -114,14 +115,18 @@ def _train_command(name: str) -> click.Command:
     """The command that trains one model; built when it is asked for, because it reads the model's class."""
     from refgen import models
     from refgen import training_defaults as usual
+    from refgen.distributions.labelled import CLASSES
 
     kind = models.model_class(name)
     kinds = _kinds(kind)
+    data = ("A data set (refgen datasets), or a CSV, NPY or NPZ file.", "NAME|FILE")
+    if hasattr(kind, "classes"):
+        data = (f"A data set with classes: {', '.join(CLASSES)}.", "NAME")
     share = click.FloatRange(0, 1, max_open=True)
     sizes = {"steps": usual.STEPS, "batch": usual.BATCH, "lr": usual.LR, "cool": usual.COOL}
     sizes |= getattr(kind, "usual", {})  # a model may have its own
     params: list[click.Parameter] = [
-        _option("--data", None, str, "A data set (refgen datasets), or a CSV, NPY or NPZ file.", "NAME|FILE"),
+        _option("--data", None, str, *data),
         _option("--out", None, str, "Folder of the run.  [default: runs/MODEL-DATA]", "FOLDER"),
         click.Option(["--resume"], is_flag=True, help="Go on with the run in --out, its options kept."),
         _option("--steps", sizes["steps"], click.IntRange(1, 10**8), "Training steps."),
@@ -144,7 +149,7 @@ def _train_command(name: str) -> click.Command:
             "Where the arrays live; gpu needs CuPy and a GPU.",
         ),
     ]
-    own = [field for field in fields(kind) if field.name != "dim"]
+    own = [field for field in fields(kind) if field.name not in OF_DATA]
     for field in own:
         flag, of_kind = (
             "--" + field.name.lower().replace("_", "-") + f"/--no-{field.name}" * (field.default is True),
@@ -211,7 +216,8 @@ def _train(name: str, names: list[str], given: dict[str, Any]) -> None:
         check_unchanged(data, config)
     with warnings.catch_warnings():
         warnings.showwarning = lambda message, *_, **__: click.echo(f"warning: {message}", err=True)
-        model = models.named(name, dim=data.law.dim, **{key: given[key] for key in names})
+        rows, told = for_model(data, models.model_class(name))
+        model = models.named(name, **told, **{key: given[key] for key in names})
         sizes = {key: given[key] for key in ("steps", "batch", "lr", "ema", "cool", "seed", "resume")}
         sizes |= {
             "data_name": data.name,
@@ -221,7 +227,7 @@ def _train(name: str, names: list[str], given: dict[str, Any]) -> None:
         }
         warnings.simplefilter("ignore", RuntimeWarning)  # where the loss overflows, an error says so
         try:
-            states = runs.train(folder, model, data.law, device=where, **sizes)
+            states = runs.train(folder, model, rows, device=where, **sizes)
         except FloatingPointError as error:
             raise _diverged(error, given["lr"]) from None
         progress = Progress(f"train {name}", given["steps"])
@@ -238,6 +244,8 @@ def _train(name: str, names: list[str], given: dict[str, Any]) -> None:
     click.echo(f"{folder}: trained, {given['steps']} steps")
     shown = quote(str(folder))
     click.echo(f"next: {program()} evaluate {shown}\n      {program()} plot {shown}")
+    if "classes" in told:
+        click.echo(f"      {program()} sample {shown} --label 0 --scale 2")
 
 
 def _diverged(error: FloatingPointError, lr: float) -> ValueError:

@@ -10,6 +10,7 @@ import click
 
 from refgen.commands.data import law_of_run
 from refgen.commands.draws import Asked, Drawing, drawing, needs_data
+from refgen.commands.guiding import exact_denoiser, guidance_options, label_of, told
 from refgen.commands.levels import SPACINGS
 from refgen.commands.shared import Name, Progress, device_option, seed_option
 
@@ -96,18 +97,16 @@ def sampler_options(command: Callable[..., Any]) -> Callable[..., Any]:
 def chosen(run: Any, given: dict[str, Any], rng: Any, exact: bool = False, law: Any = None) -> Drawing:
     """What draws from a run, with the options `sampler_options`. Raises ValueError for what does not fit.
 
-    law: of the run's data, where that is known already.
+    law: of the run's data, or of the class that its model is told, where that is known already.
     """
-    from refgen.denoisers import ExactDenoiser
-
     model, options = run.model, dict(given)
     sampler, name = options.pop("sampler"), run.config["model"]
     wanted = needs_data(sampler, model)
     if law is None and (exact or wanted):
-        law = law_of_run(run.folder, run.config)
+        law = law_of_run(run.folder, run.config, label_of(run))
     denoiser: Any = None
     if hasattr(model, "denoiser"):
-        denoiser = ExactDenoiser(law) if exact else model.denoiser(run.params)
+        denoiser = exact_denoiser(run, law) if exact else model.denoiser(run.params)
     data = law.sample(rng.spawn("data"), DATA) if wanted else None
     return drawing(Asked(sampler, name, model, run.params, options, denoiser, exact, data))
 
@@ -117,18 +116,27 @@ def chosen(run: Any, given: dict[str, Any], rng: Any, exact: bool = False, law: 
 @click.option("--n", type=click.IntRange(1, 10**7), default=2000, show_default=True, help="Points.")
 @click.option("--out", metavar="FILE", help="FILE.csv, .npy, .npz or .png.  [default: RUN/samples.csv]")
 @sampler_options
+@guidance_options
 @click.option("--exact", is_flag=True, help="Use the exact denoiser of the data in place of the network.")
 @seed_option
 @device_option
 def sample(
-    run_folder: str, n: int, out: str | None, exact: bool, seed: int, device: str, **given: Any
+    run_folder: str,
+    n: int,
+    out: str | None,
+    exact: bool,
+    seed: int,
+    device: str,
+    label: int | None,
+    scale: float | None,
+    **given: Any,
 ) -> None:
     """Draw points from a trained model.
 
     The points are in the units of its data. Samplers that go through many levels start at the noisiest.
     langevin, underdamped and mala walk at one level of noise from a normal law as wide as the noisy data.
     They hardly cross between modes that are well apart; smc finds these modes' weights. At the end they take
-    the noise off, but of a model of noisy data, ebm or score_net.
+    the noise off, but of a model of noisy data, ebm or score_net. Any of them samples a class: --label.
     """
     import numpy as np
 
@@ -136,7 +144,7 @@ def sample(
     from refgen.commands.points import check_suffix, write_points
 
     where = backend.device(device)
-    run = runs.load(run_folder, where)
+    run = told(runs.load(run_folder, where), label, scale)
     path = Path(out or run.folder / "samples.csv")
     check_suffix(path, run.model.dim)
     rng = backend.Stream(seed, "sample", device=where)
@@ -151,6 +159,7 @@ def sample(
     write_points(path, np.concatenate(pieces))
     calls = asked.calls // len(starts) if asked else drawn.calls
     by = f"by {drawn.about}; {calls:,} call{'s' * (calls != 1)} of the {'denoiser' if asked else 'network'}"
+    by += "" if label_of(run) is None else f"; class {run.model.label} at scale {run.model.s:g}"
     click.echo(f"{path}: {n} point{'s' * (n != 1)} {by}")
     _say_accepted(drawn.shares)
 

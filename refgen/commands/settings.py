@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from refgen.commands.data import OF_DATA
 from refgen.commands.runs import train
 from refgen.commands.shared import did_you_mean
 
@@ -47,7 +48,7 @@ def settings_of(settings: Sequence[str], chosen: Sequence[str]) -> dict[str, lis
 def own_options(model: str) -> list[str]:
     from refgen.models import model_class
 
-    return [field.name for field in fields(model_class(model)) if field.name != "dim"]
+    return [field.name for field in fields(model_class(model)) if field.name not in OF_DATA]
 
 
 def _command(model: str) -> click.Command:

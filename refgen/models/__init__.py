@@ -27,6 +27,7 @@ _WHERE = {
     "realnvp": ("refgen.models.realnvp", "RealNVP"),
     "spline": ("refgen.models.spline_flow", "SplineFlow"),
     "cnf": ("refgen.models.cnf", "CNF"),
+    "conditional_ddpm": ("refgen.models.conditional_ddpm", "ConditionalDDPM"),
 }
 
 NAMES = tuple(_WHERE)

@@ -7,7 +7,7 @@ classifier. Source: Ho & Salimans 2022, algorithm 1.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Any
 
@@ -15,13 +15,13 @@ import numpy as onp
 
 from refgen.autodiff import array_module
 from refgen.backend import Stream
-from refgen.denoisers import LearnedDenoiser
+from refgen.denoisers import Denoiser, LearnedDenoiser
 from refgen.guidance import Guided, guided
 from refgen.models.checks import require_whole
-from refgen.models.ddpm import DDPM
+from refgen.models.ddpm import DDPM, WEIGHTINGS
 from refgen.nets.mlp import MLP
 
-__all__ = ["ConditionalDDPM", "one_hot", "require_class"]
+__all__ = ["WEIGHTINGS", "ConditionalDDPM", "OfClass", "one_hot", "require_class"]
 
 Array = Any
 
@@ -40,11 +40,11 @@ def require_class(name: str, value: Any, classes: int) -> int:
 
 @dataclass(frozen=True)
 class ConditionalDDPM(DDPM):
-    """A denoising diffusion model of standardised data with labels 0..classes - 1.
+    """A DDPM of standardised data with labels 0..classes - 1, told the label or not.
 
     Trained on rows (n, dim + 1), the label in the last column; one that is no class counts as not known.
-    Without a label it is a DDPM, and all that a DDPM offers is there: `sample`, `log_prob`. For a class, give
-    `sample` a denoiser: `model.sample(params, n, rng, denoiser=model.guided(params, 3, s=2.0))`.
+    Without a label it is a DDPM, and all that a DDPM offers is there: `sample`, `log_prob`. For a class ask
+    `model.of_class(3, s=2.0)`, which offers the same.
     """
 
     classes: int = 2
@@ -70,7 +70,7 @@ class ConditionalDDPM(DDPM):
         known = rng.uniform(len(x), 1) >= self.dropout
         return self._loss(params, points, rng, self._told(labels) * known)
 
-    def denoiser(self, params: Array, label: Any = None) -> LearnedDenoiser:
+    def denoiser(self, params: Array, label: Any = None) -> Denoiser:
         """The model as a denoiser of one class, of a class for each point, (n,), or of all for None.
 
         Raises ValueError for a number that is no class.
@@ -87,3 +87,23 @@ class ConditionalDDPM(DDPM):
     def guided(self, params: Array, label: Any, s: float = 1.0) -> Guided:
         """The denoiser of a class, or of a class for each point, (n,), guided: s = 1 is the conditional."""
         return guided(self.denoiser(params, label), self.denoiser(params), s)
+
+    def of_class(self, label: int, s: float = 1.0) -> OfClass:
+        """The model of one class, with the same parameters. Raises ValueError for a number that is none."""
+        return OfClass(**asdict(self), label=require_class("label", label, self.classes), s=s)
+
+
+@dataclass(frozen=True)
+class OfClass(ConditionalDDPM):
+    """A `ConditionalDDPM` told one class, guided: its `denoiser`, `sample`, `log_prob` are of that class.
+
+    Where s is not 1, `log_prob` is a bound on the law of its own ancestral chain, and on no other.
+    """
+
+    label: int = 0
+    s: float = 1.0
+
+    def denoiser(self, params: Array, label: Any = None) -> Denoiser:
+        """The guided denoiser of the class, or of another for a label."""
+        told = super().denoiser(params, self.label if label is None else label)
+        return guided(told, super().denoiser(params), self.s)

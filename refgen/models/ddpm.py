@@ -134,7 +134,7 @@ class DDPM:
             return output / std
         return diffuse(x, output, signal, std) if self.target == "x_0" else output
 
-    def denoiser(self, params: Array) -> LearnedDenoiser:
+    def denoiser(self, params: Array) -> Denoiser:
         """The model as a denoiser."""
         return LearnedDenoiser(lambda x, log_snr: self.predict(params, x, log_snr), self.target)
 

@@ -146,6 +146,7 @@ def test_a_broken_folder_fails_alone(tmp_path):
         (["ddpm", "--set", "ddpm.features=3"], "ddpm: features is 3; it must be an even number"),
         (["ddpm", "--set", "ddpm.T"], "--set is 'ddpm.T'; it must be MODEL.OPTION=VALUE"),
         (["score_net", "--set", "score_net.reduced=1"], "reduced is '1'; it must be true or false"),
+        (["conditional_ddpm", "--data", "gaussian"], "conditional_ddpm: gaussian has no classes; there are"),
         (["ddpm", "--data", "rng"], 'no data set "rng"; did you mean ring?'),
     ],
 )
@@ -178,8 +179,10 @@ def test_all_that_train_on_the_data_with_their_options(tmp_path, monkeypatch):
         "without ncsn: dim is 2; it must be 3" in result.stderr
         and "to go on, the same again" in result.stderr
     )
+    left_out = {"ncsn", "conditional_ddpm"}
+    assert "without conditional_ddpm: told no label it is like a ddpm; name it" in result.stderr
     assert [member.seed for member in given] == sorted(member.seed for member in given)
-    assert {member.model for member in given} == set(models.NAMES) - {"ncsn"}
+    assert {member.model for member in given} == set(models.NAMES) - left_out
     of = {member.model: member.args for member in given}
     assert "--no-reduced" in of["score_net"] and "--no-reduced" not in of["ddpm"]
     assert of["ebm"][of["ebm"].index("--objective") + 1] == "nce"
@@ -187,4 +190,4 @@ def test_all_that_train_on_the_data_with_their_options(tmp_path, monkeypatch):
     assert {member.model: member.steps for member in given} == usual and usual["spline"] < STEPS
     assert where == ["gpu"] and all(args[args.index("--device") + 1] == "gpu" for args in of.values())
     assert not any("--steps" in args or "--batch" in args for args in of.values())
-    assert len({member.folder for member in given}) == len(given) == 2 * (len(models.NAMES) - 1)
+    assert len({member.folder for member in given}) == len(given) == 2 * (len(models.NAMES) - 2)

@@ -87,8 +87,16 @@ def points(device, n=20):
     return Stream(2, device=device).normal(n, 2, dtype=onp.float32)
 
 
+def rows(model, device):
+    """What the model is trained on: points, with a label beside each where it has classes."""
+    x, xp = points(device), device.xp
+    if not hasattr(model, "classes"):
+        return x
+    return xp.concatenate([x, (xp.arange(len(x)) % model.classes)[:, None].astype(x.dtype)], axis=1)
+
+
 def loss(model, device):
-    params, x, rng = some_params(model, device), points(device), Stream(3, device=device)
+    params, x, rng = some_params(model, device), rows(model, device), Stream(3, device=device)
     return lambda: list(value_and_grad(model.loss)(params, x, rng))
 
 
@@ -115,7 +123,7 @@ def update(model, device, moved=False):
 
     def work():
         for _ in range(3):
-            step(state, points(device), state.rng)
+            step(state, rows(model, device), state.rng)
         return [state.params, state.adam.m, state.adam.v]
 
     return work

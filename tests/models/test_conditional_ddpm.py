@@ -114,3 +114,20 @@ def test_a_label_may_be_a_number_of_numpys():
     x, params = np.zeros((3, 2), np.float32), some_params(SMALL)
     one, other = (SMALL.denoiser(params, label).eps(x, 0.6, 0.8) for label in (2, np.int64(2)))
     np.testing.assert_array_equal(one, other)
+
+
+def test_the_model_of_a_class_asks_the_guided_denoiser():
+    params, x = some_params(SMALL), Stream(3).normal(6, 2, dtype=np.float32)
+    told = SMALL.of_class(1, 2.0)
+    guided = SMALL.guided(params, 1, 2.0)
+    np.testing.assert_array_equal(told.denoiser(params).eps(x, 0.8, 0.6), guided.eps(x, 0.8, 0.6))
+    np.testing.assert_array_equal(
+        told.sample(params, 7, Stream(6)), SMALL.sample(params, 7, Stream(6), denoiser=guided)
+    )
+    bounds = [model.log_prob(params, x, Stream(7)) for model in (SMALL, SMALL.of_class(1), told)]
+    assert not np.allclose(bounds[0], bounds[1]) and not np.allclose(bounds[1], bounds[2])
+    np.testing.assert_array_equal(
+        SMALL.of_class(1, 0.0).log_prob(params, x, Stream(7)), bounds[0]
+    )  # unconditional
+    with pytest.raises(ValueError, match=r"^label is 3; it must be an integer in 0\.\.2"):
+        SMALL.of_class(3)
