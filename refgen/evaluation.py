@@ -67,7 +67,8 @@ def evaluate(
     """Compare a trained model with the exact law of its (standardised) data; plain JSON.
 
     A model `of_noisy_data` is compared with that law under the noise of its one level. One without a
-    `denoiser` has no score and no levels of noise: it has no control either. The work is done where params
+    `denoiser` has no score and no levels of noise: it has no control either. Nor has one that says so
+    (`has_score`), a velocity of points and noise that depend on each other. The work is done where params
     are, which must be where rng draws.
     n: points in each sample. control: also run the sampler with the exact denoiser, which leaves the
     sampler's own error alone; None: unless it has more than 3e10 terms (`control_terms`). density: also the
@@ -87,7 +88,7 @@ def evaluate(
     """
     if n < 2:
         raise ValueError(f"n is {n}; it must be >= 2")
-    has_score = hasattr(model, "denoiser")
+    has_score = hasattr(model, "denoiser") and getattr(model, "has_score", True)
     if control and not has_score:
         raise ValueError("control is True; it needs a model that samples with a denoiser, which this has not")
     level = model.levels.level(1) if getattr(model, "of_noisy_data", False) else (1.0, 0.0)

@@ -121,6 +121,14 @@ def test_the_control_of_a_one_level_model_is_its_sampler_on_the_exact_score():
     assert 0.95 < report["score"][0]["relative_error"] <= 1 and "nll" not in report
 
 
+def test_a_velocity_that_is_no_score_is_not_measured_as_one():
+    class OfPairs(OneLevel):
+        has_score = False
+
+    report = evaluate(OfPairs(RING, 0.5), None, RING, Stream(1), n=1000)
+    assert "score" not in report and "control" not in report and "nll" in report
+
+
 def test_a_model_without_a_denoiser_has_no_score_and_no_control():
     law = distributions.Gaussian([0.0, 0.0], np.eye(2))
     truth, params = Direct(), np.zeros(4, np.float32)

@@ -71,6 +71,10 @@ def drawing(asked: Asked) -> Drawing:
     return _at_one_level(asked) if WAYS[asked.sampler].levels is None else _down(asked)
 
 
+# What walks along a velocity, whether or not that is the flow of a score.
+ALONG_A_VELOCITY = ("ddim", "dpm_solver", "dpm_multistep", "probability_flow", "edm")
+
+
 def check_fits(sampler: str, name: str, model: Any, denoiser: Any) -> None:
     """Raise ValueError, with what would do, where the model has not what the sampler needs."""
     from refgen import samplers
@@ -85,6 +89,12 @@ def check_fits(sampler: str, name: str, model: Any, denoiser: Any) -> None:
         raise ValueError(
             f"--sampler {sampler} needs {needs}, which this {name} has not; "
             f"{', '.join(would[:-1])} or {would[-1]} would do"
+        )
+    if not getattr(model, "has_score", True) and sampler not in ALONG_A_VELOCITY:
+        would = [known for known in ALONG_A_VELOCITY if known != "edm"]
+        raise ValueError(
+            f"--sampler {sampler} needs a score, and this {name} has a velocity only; "
+            f"{', '.join(would)} or edm would do"
         )
 
 

@@ -13,6 +13,7 @@ from refgen.ladders import Ladder, geometric
 from refgen.metrics import mode_weights
 from refgen.models.ddpm import DDPM
 from refgen.models.ebm import EBM
+from refgen.models.flow_matching import FlowMatching
 from refgen.processes import VP
 from refgen.schedules import linear
 
@@ -144,6 +145,10 @@ def test_a_model_of_one_level_has_no_annealing_and_mala_with_its_energy():
         check_fits("mala", "score_net", OneLevel(), OneLevelDenoiser(lambda x: -x, 0.05))
     with pytest.raises(ValueError, match=r"langevin needs a score at one level; this gan has its own only"):
         check_fits("langevin", "gan", object(), None)
+    pairs = FlowMatching(pairs="transport")
+    with pytest.raises(ValueError, match=r"euler_maruyama needs a score, and this flow_matching has a veloc"):
+        check_fits("euler_maruyama", "flow_matching", pairs, ExactDenoiser(Gaussian([0.0], [[1.0]])))
+    check_fits("ddim", "flow_matching", pairs, ExactDenoiser(Gaussian([0.0], [[1.0]])))
     check_fits("mala", "score_net", OneLevel(), ExactDenoiser(Gaussian([0.0], [[1.0]])))
 
 
