@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from numbers import Real
 from typing import Any
 
 from refgen.denoisers import Denoiser
@@ -110,6 +111,6 @@ def with_classifier(denoiser: Denoiser, log_prob_c: Callable[..., Array], s: flo
 
 
 def _checked(s: float) -> float:
-    if not math.isfinite(s):
-        raise ValueError(f"s is {s}; the scale of guidance must be a finite number")
+    if not (isinstance(s, Real) and math.isfinite(s)):
+        raise ValueError(f"s is {s!r}; the scale of guidance must be a finite number")
     return float(s)

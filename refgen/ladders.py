@@ -59,8 +59,8 @@ class Ladder:
     def respaced(self, steps: int) -> Ladder:
         """The ladder of `steps` of these levels, evenly spaced, T among them. 1 <= steps <= T, else
         ValueError."""
-        if not 1 <= steps <= self.T:
-            raise ValueError(f"steps is {steps}; it must lie in 1..{self.T}, the number of levels")
+        if not isinstance(steps, int | np.integer) or not 1 <= steps <= self.T:
+            raise ValueError(f"steps is {steps!r}; it must be an integer in 1..{self.T}, its levels")
         kept = np.round(np.linspace(1, self.T, steps)).astype(int) if steps > 1 else np.array([self.T])
         return Ladder(self.std[np.concatenate([[0], kept])])
 

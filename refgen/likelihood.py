@@ -63,6 +63,8 @@ def log_prob(
     tails, it can be told too small.
     Raises ValueError for another trace, method or prior, a number too small, and where rng is missing.
     """
+    if not isinstance(process, Process):
+        raise ValueError(f"process is a {type(process).__name__}; it must be a Process, such as VP()")
     _require_known(trace=(trace, TRACES), method=(method, tuple(METHODS)), prior=(prior, PRIORS))
     for name, value, least in (("steps", steps, 2), ("draws", draws, 1), ("batch", batch, 1)):
         if isinstance(value, bool) or not isinstance(value, int | onp.integer) or value < least:

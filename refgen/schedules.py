@@ -130,8 +130,8 @@ class Schedule:
 
         Its alphas are ratios of alpha_bar, as sums of log alpha. Raises ValueError unless 1 <= steps <= T.
         """
-        if not 1 <= steps <= self.T:
-            raise ValueError(f"steps is {steps}; it must lie in 1..{self.T}, the schedule's number of steps")
+        if not isinstance(steps, int | np.integer) or not 1 <= steps <= self.T:
+            raise ValueError(f"steps is {steps!r}; it must be an integer in 1..{self.T}, its levels")
         times = (2 * np.arange(steps + 1) * self.T + steps) // (2 * steps)  # k T / steps, rounded
         log_alpha = np.concatenate([[0.0], np.add.reduceat(self.log_alpha, times[:-1] + 1)])
         return Schedule(f"{self.name}/{steps}", -np.expm1(log_alpha), log_alpha)

@@ -110,9 +110,9 @@ def test_a_level_for_each_point():
         np.testing.assert_allclose(found[k : k + 1], one, rtol=1e-12)
 
 
-@pytest.mark.parametrize("s", [float("inf"), float("nan")])
+@pytest.mark.parametrize("s", [float("inf"), float("nan"), "a"])
 def test_the_scale_must_be_finite(s):
-    with pytest.raises(ValueError, match=r"^s is (inf|nan); the scale of guidance must be a finite number"):
+    with pytest.raises(ValueError, match=r"^s is (inf|nan|'a'); .* must be a finite number"):
         guided(*pair(law()), s)
     with pytest.raises(ValueError, match=r"^s is"):
         with_classifier(pair(law())[1], law().classifier(0), s)

@@ -49,6 +49,6 @@ def test_what_is_no_ladder_is_refused():
     for t in (-1, 6):
         with pytest.raises(ValueError, match=f"t is {t}; it must lie in 0..5"):
             geometric(5, 1, 0.1).level(t)
-    for steps in (0, 6):
-        with pytest.raises(ValueError, match=f"steps is {steps}; it must lie in 1..5"):
+    for steps in (0, 6, 2.5):
+        with pytest.raises(ValueError, match=f"steps is {steps}; it must be an integer in 1..5"):
             geometric(5, 1, 0.1).respaced(steps)

@@ -197,6 +197,8 @@ def test_only_discrete_data_have_bits_per_dimension():
 def test_bad_options_are_named(options, message):
     with pytest.raises(ValueError, match=f"^{message}"):
         log_prob(EXACT, processes.VP(), np.zeros((1, 2)), **options)
+    with pytest.raises(ValueError, match=r"^process is a Grid; it must be a Process"):
+        log_prob(EXACT, processes.VP().grid(3), np.zeros((1, 2)))
     with pytest.raises(ValueError, match=r"^x has shape \(2,\); it must be \(n, d\)"):
         log_prob(EXACT, processes.VP(), np.zeros(2))
     with pytest.raises(ValueError, match=r"^method is 'euler'; it must be one of rk4, heun"):

@@ -238,8 +238,8 @@ def test_unknown_name_and_steps_and_level():
     with pytest.raises(ValueError, match=r"^no schedule 'cosin'; did you mean cosine\?"):
         named("cosin", 10)
     schedule = named("linear", 10)
-    for steps in (0, 11):
-        with pytest.raises(ValueError, match=rf"^steps is {steps}; it must lie in 1\.\.10"):
+    for steps in (0, 11, 2.5):
+        with pytest.raises(ValueError, match=rf"^steps is {steps}; it must be an integer in 1\.\.10"):
             schedule.respaced(steps)
     for t in (-1, 11):
         with pytest.raises(ValueError, match=rf"^t is {t}; it must lie in 0\.\.10"):

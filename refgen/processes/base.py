@@ -82,12 +82,12 @@ class Process(ABC):
         """The time at which the log-SNR is that. ValueError where it never is."""
         with np.errstate(over="ignore", invalid="ignore"):
             t = np.asarray(self._time(np.asarray(log_snr, dtype=np.float64)))
-        inside = np.clip(t, self.earliest, min(self.latest, np.finfo(float).max))
+        latest = min(self.latest, float(np.finfo(float).max))
+        inside = np.clip(t, self.earliest, latest)
         if not np.all(np.abs(t - inside) <= 1e-9):
             raise ValueError(
                 f"log_snr is {_shown(log_snr)}; that of {self.name} lies in "
-                f"{self.log_snr(self.latest) if self.latest < math.inf else -math.inf:.4g} to "
-                f"{self.log_snr(self.earliest):.4g}"
+                f"{self.log_snr(latest):.4g} to {self.log_snr(self.earliest):.4g}"
             )
         return _like(log_snr, inside)
 
@@ -192,8 +192,8 @@ class Grid:
     def respaced(self, steps: int) -> Grid:
         """The grid of `steps` of these levels, evenly spaced, T among them. 1 <= steps <= T, else
         ValueError."""
-        if not 1 <= steps <= self.T:
-            raise ValueError(f"steps is {steps}; it must lie in 1..{self.T}, the number of levels")
+        if not isinstance(steps, int | np.integer) or not 1 <= steps <= self.T:
+            raise ValueError(f"steps is {steps!r}; it must be an integer in 1..{self.T}, its levels")
         kept = np.round(np.linspace(1, self.T, steps)).astype(int) if steps > 1 else np.array([self.T])
         return Grid(self.process, self.times[np.concatenate([[0], kept])])
 

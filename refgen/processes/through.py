@@ -29,6 +29,8 @@ class Through(Process):
     t_max: ClassVar[float] = 1.0
 
     def __post_init__(self) -> None:
+        if not isinstance(self.levels, Schedule | Ladder):
+            raise ValueError(f"levels is a {type(self.levels).__name__}; it must be a Schedule or a Ladder")
         if self.levels.T < 2:
             raise ValueError("levels has one level; a process goes through two or more")
         _ = self._line

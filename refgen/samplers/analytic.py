@@ -18,7 +18,7 @@ from refgen.formulas import snr as formulas
 from refgen.formulas.parametrisation import unit_power
 from refgen.samplers.ancestral import ancestral, optimal_variances
 from refgen.samplers.langevin import Levels
-from refgen.samplers.steps import kept_times
+from refgen.samplers.steps import kept_times, require_levels
 from refgen.schedules import Schedule, from_log_snr
 
 __all__ = ["analytic", "analytic_variances"]
@@ -43,6 +43,7 @@ def analytic(
     gives, (T + 1,), to be used again. trajectory: a dict whose keys are the levels to keep; its values become
     x_k. Raises ValueError where neither is given, and for a variance and a kept level that is not there.
     """
+    require_levels(levels)
     if variance is None:
         if x_0 is None:
             raise ValueError("x_0 is missing; analytic takes its variances from data, or is given them")

@@ -76,6 +76,8 @@ def ancestral(
     trajectory: a dict whose keys are the times to keep, `dict.fromkeys([1000, 500, 0])`; its values become
     x_t. Raises ValueError for a variance or a kept time that is not there.
     """
+    if not isinstance(schedule, Schedule):
+        raise ValueError(f"schedule is a {type(schedule).__name__}; the chain of DDPM needs a Schedule")
     var, noise = step_variances(schedule, variance), noises(rng, x_T, schedule.T - 1)
 
     def step(x: Array, t: int) -> Array:

@@ -23,7 +23,7 @@ from refgen.formulas.annealed import annealed_step
 from refgen.formulas.langevin import ula_step
 from refgen.formulas.parametrisation import unit_power
 from refgen.samplers.langevin import Levels, check_steps
-from refgen.samplers.steps import kept_times, noises
+from refgen.samplers.steps import kept_times, noises, require_levels
 
 __all__ = ["UnitPower", "annealed_langevin"]
 
@@ -64,6 +64,7 @@ def annealed_langevin(
     keep; its values become the points at the end of level t, or x_0 at t = 0. Raises ValueError for steps
     that are none and a kept time that is not there.
     """
+    require_levels(levels)
     kept = kept_times(trajectory, levels.T)
     check_steps(step, steps)
     x, noise = x_T, noises(rng, x_T, levels.T * steps)

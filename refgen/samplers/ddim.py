@@ -12,6 +12,7 @@ Source: Song, Meng & Ermon 2021, eq. 12.
 
 from __future__ import annotations
 
+from numbers import Real
 from typing import Any
 
 from refgen.backend import Stream
@@ -19,7 +20,7 @@ from refgen.denoisers import Denoiser
 from refgen.formulas.ddim import ddim_mean, ddim_var
 from refgen.formulas.elementary import sqrt
 from refgen.samplers.langevin import Levels
-from refgen.samplers.steps import noises, walk
+from refgen.samplers.steps import noises, require_levels, walk
 
 __all__ = ["ddim"]
 
@@ -41,8 +42,9 @@ def ddim(
     [0, 1], the share of the ancestral sampler's noise. trajectory: a dict whose keys are the levels to keep;
     its values become x_k. Raises ValueError for another eta and a kept level that is not there.
     """
-    if not 0 <= eta <= 1:
-        raise ValueError(f"eta is {eta}; it must lie in [0, 1], from no fresh noise to that of DDPM")
+    if not (isinstance(eta, Real) and 0 <= eta <= 1):
+        raise ValueError(f"eta is {eta!r}; it must lie in [0, 1], from no fresh noise to that of DDPM")
+    require_levels(levels)
     noise = noises(rng, x_T, levels.T - 1)
 
     def step(x: Array, k: int) -> Array:

@@ -25,7 +25,7 @@ from refgen.denoisers import Denoiser
 from refgen.formulas.edm import churn as with_churn
 from refgen.formulas.edm import churn_rate, euler_step, heun_step
 from refgen.samplers.langevin import Levels
-from refgen.samplers.steps import kept_times, noises
+from refgen.samplers.steps import kept_times, noises, require_levels
 
 __all__ = ["edm"]
 
@@ -61,6 +61,7 @@ def edm(
         raise ValueError(
             f"churn_low is {churn_low}, churn_high {churn_high}; 0 <= churn_low <= churn_high is needed"
         )
+    require_levels(levels)
     kept, T = kept_times(trajectory, levels.T), levels.T
     noise = noises(rng, x_T, T if churn else 0)
     signal, std_k = levels.level(T)

@@ -16,7 +16,7 @@ from refgen.backend import Stream
 from refgen.denoisers import Denoiser
 from refgen.formulas.sde import euler_maruyama_step, reverse_drift
 from refgen.processes import Levels, increments
-from refgen.samplers.steps import noises, walk
+from refgen.samplers.steps import noises, require_levels, walk
 
 __all__ = ["euler_maruyama", "reverse_sde_step"]
 
@@ -44,6 +44,7 @@ def euler_maruyama(
     whose keys are the levels to keep; its values become x there, or x_0 at 0. Raises ValueError for a kept
     level that is not there.
     """
+    require_levels(levels)
     noise = noises(rng, x_T, levels.T - 1)
 
     def step(x: Array, k: int) -> Array:

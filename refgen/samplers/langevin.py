@@ -14,7 +14,7 @@ from refgen.backend import Stream
 from refgen.denoisers import Denoiser
 from refgen.formulas.annealed import annealed_step
 from refgen.formulas.langevin import ula_step
-from refgen.samplers.steps import kept_times, noises
+from refgen.samplers.steps import kept_times, noises, require_count, require_levels
 
 __all__ = ["Levels", "check_level", "check_steps", "langevin"]
 
@@ -32,6 +32,7 @@ class Levels(Protocol):
 
 def check_level(levels: Levels, t: int) -> None:
     """Raise ValueError unless there is a level t."""
+    require_levels(levels)
     if not 1 <= t <= levels.T:
         raise ValueError(f"t is {t}; it must lie in 1..{levels.T}")
 
@@ -40,8 +41,7 @@ def check_steps(step: float, steps: int) -> None:
     """Raise ValueError unless a step and a number of them make sense."""
     if not 0 < step < 2:
         raise ValueError(f"step is {step}; it must lie in (0, 2), or the chain flies apart")
-    if steps < 1:
-        raise ValueError(f"steps is {steps}; there must be at least 1")
+    require_count("steps", steps)
 
 
 def langevin(

@@ -20,7 +20,7 @@ from refgen.denoisers import Denoiser
 from refgen.formulas.annealed import annealed_step
 from refgen.formulas.langevin import mala_log_accept, ula_step
 from refgen.samplers.langevin import Levels, check_level
-from refgen.samplers.steps import kept_times, noises
+from refgen.samplers.steps import kept_times, noises, require_count
 
 __all__ = ["adjusted", "mala"]
 
@@ -83,8 +83,7 @@ def adjusted(
     """
     if not 0 < step < math.inf:
         raise ValueError(f"step is {step}; it must be a finite number > 0")
-    if steps < 1:
-        raise ValueError(f"steps is {steps}; there must be at least 1")
+    require_count("steps", steps)
     kept = kept_times(trajectory, steps)
     (log_p, s), accepted = density(x), 0.0
     for left, z in zip(range(steps, 0, -1), noises(rng, x, steps), strict=True):

@@ -22,7 +22,7 @@ from refgen.formulas.langevin import ula_step
 from refgen.processes import Levels
 from refgen.samplers.euler_maruyama import reverse_sde_step
 from refgen.samplers.langevin import check_steps
-from refgen.samplers.steps import noises, walk
+from refgen.samplers.steps import noises, require_levels, walk
 
 __all__ = ["predictor_corrector"]
 
@@ -49,6 +49,7 @@ def predictor_corrector(
     whose keys are the levels to keep; its values become x at the end of the level, or x_0 at 0. Raises
     ValueError for steps that are none, a snr or a step out of range, and a kept level that is not there.
     """
+    require_levels(levels)
     check_steps(1.0 if step is None else step, steps)
     if not 0 < snr < math.inf:
         raise ValueError(f"snr is {snr}; it must be a finite number > 0")

@@ -21,7 +21,7 @@ from refgen.formulas.gaussian import log_prob_isotropic
 from refgen.formulas.parametrisation import conditional_score
 from refgen.samplers.langevin import Levels, check_level
 from refgen.samplers.mala import adjusted
-from refgen.samplers.steps import kept_times
+from refgen.samplers.steps import kept_times, require_count
 
 __all__ = ["drawn", "selected", "smc"]
 
@@ -56,9 +56,8 @@ def smc(
     check_level(levels, t)
     if not 0 < base_std < float("inf"):
         raise ValueError(f"base_std is {base_std}; it must be a finite number > 0")
-    for name, count in [("steps", steps), ("per_stage", per_stage)]:
-        if count < 1:
-            raise ValueError(f"{name} is {count}; there must be at least 1")
+    require_count("steps", steps)
+    require_count("per_stage", per_stage)
     kept = kept_times(trajectory, steps)
     signal, std = levels.level(t)
     size, x = annealed_step(step, std, 1.0), x_T

@@ -87,7 +87,7 @@ def test_levels_of_unit_power_are_the_same_levels():
     ("wrong", "message"),
     [
         (dict(step=-1.0), r"step is -1\.0; it must lie in \(0, 2\)"),
-        (dict(steps=0), "steps is 0; there must be at least 1"),
+        (dict(steps=0), "steps is 0; it must be an integer >= 1"),
         (dict(trajectory={3: None}), r"trajectory asks for t = 3; times lie in 0\.\.2"),
     ],
 )

@@ -104,7 +104,7 @@ def test_wrong_steps_do_not_reproduce_the_prior(monkeypatch):
     assert surprise(ddim(EXACT, schedule, x_T, Stream(21), 0.0), MIXTURE) > 2 * LIMIT
 
 
-@pytest.mark.parametrize("eta", [-0.1, 1.5, float("nan")])
+@pytest.mark.parametrize("eta", [-0.1, 1.5, float("nan"), "a"])
 def test_refuses_an_eta(eta):
     with pytest.raises(ValueError, match=r"^eta is .*; it must lie in \[0, 1\]"):
         ddim(EXACT, linear(5), np.zeros((2, 2)), Stream(0), eta)

@@ -111,7 +111,7 @@ def test_a_score_alone_is_not_enough(denoiser):
         (dict(t=0), r"t is 0; it must lie in 1\.\.2"),
         (dict(step=0.0), r"step is 0\.0; it must be a finite number > 0"),
         (dict(step=np.inf), r"step is inf; it must be a finite number > 0"),
-        (dict(steps=0), "steps is 0; there must be at least 1"),
+        (dict(steps=0), "steps is 0; it must be an integer >= 1"),
         (dict(steps=4, trajectory={5: None}), r"trajectory asks for t = 5; times lie in 0\.\.4"),
     ],
 )

@@ -99,7 +99,7 @@ def test_the_exact_score_reproduces_the_mixture():
     ("wrong", "message"),
     [
         (dict(step=2.0), r"step is 2\.0; it must lie in \(0, 2\)"),
-        (dict(steps=0), "steps is 0; there must be at least 1"),
+        (dict(steps=0), "steps is 0; it must be an integer >= 1"),
         (dict(snr=0.0), r"snr is 0\.0; it must be a finite number > 0"),
     ],
 )

@@ -91,8 +91,8 @@ def test_few_points_are_drawn_among_many(n):
     [
         (dict(t=2), r"t is 2; it must lie in 1\.\.1"),
         (dict(step=0.0), r"step is 0\.0; it must be a finite number > 0"),
-        (dict(steps=0), "steps is 0; there must be at least 1"),
-        (dict(per_stage=0), "per_stage is 0; there must be at least 1"),
+        (dict(steps=0), "steps is 0; it must be an integer >= 1"),
+        (dict(per_stage=0), "per_stage is 0; it must be an integer >= 1"),
         (dict(base_std=0.0), r"base_std is 0\.0; it must be a finite number > 0"),
         (dict(trajectory={61: None}), r"trajectory asks for t = 61; times lie in 0\.\.60"),
     ],

@@ -4,9 +4,12 @@ import numpy as np
 import pytest
 
 from refgen.backend import Stream
-from refgen.denoisers import LearnedDenoiser
-from refgen.samplers import steps
-from refgen.samplers.steps import kept_times, noises, walk
+from refgen.denoisers import ExactDenoiser, LearnedDenoiser
+from refgen.distributions import named as law_named
+from refgen.ladders import geometric
+from refgen.processes import VP
+from refgen.samplers import NAMES, named, steps
+from refgen.samplers.steps import kept_times, noises, require_count, require_levels, walk
 from refgen.schedules import linear
 
 
@@ -50,3 +53,27 @@ def test_the_walk_takes_each_step_once_and_ends_with_x_0(T):
         np.testing.assert_array_equal(kept[k], x_T + T - k)
     assert kept[0] is x_0
     np.testing.assert_array_equal(x_0, 1 - T)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_process_has_no_levels_to_walk_down(name):
+    sampler, x_T = named(name), np.zeros((2, 2))
+    with pytest.raises(ValueError, match=r"^(levels|schedule) is a VP; .* (Schedule|Grid)"):
+        sampler(LearnedDenoiser(lambda x, log_snr: -x, "x_0"), VP(), x_T, Stream(0))
+    for levels in (linear(5), geometric(5, 2.0, 0.1), VP().grid(5)):
+        require_levels(levels)
+
+
+@pytest.mark.parametrize("name", ["ancestral", "euler_maruyama", "langevin", "mala"])
+def test_noise_is_not_added_to_integers(name):
+    exact, x_T = ExactDenoiser(law_named("two_gaussians")), np.zeros((2, 2), dtype=int)
+    with pytest.raises(ValueError, match=r"^x_T has dtype int64; .* must be floats"):
+        named(name)(exact, linear(5), x_T, Stream(0))
+
+
+@pytest.mark.parametrize("value", [0, -1, 1.5, "2"])
+def test_a_count_is_an_integer(value):
+    require_count("steps", 1)
+    require_count("steps", np.int64(3))
+    with pytest.raises(ValueError, match=f"^steps is {value!r}; it must be an integer >= 1"):
+        require_count("steps", value)

@@ -82,7 +82,7 @@ def test_end_kept_points_calls_and_precision():
     [
         (dict(t=3), r"t is 3; it must lie in 1\.\.2"),
         (dict(step=2.0), r"step is 2\.0; it must lie in \(0, 2\)"),
-        (dict(steps=0), "steps is 0; there must be at least 1"),
+        (dict(steps=0), "steps is 0; it must be an integer >= 1"),
         (dict(friction=0.0), r"friction is 0\.0; it must be a finite number > 0"),
         (dict(steps=4, trajectory={5: None}), r"trajectory asks for t = 5; times lie in 0\.\.4"),
     ],
