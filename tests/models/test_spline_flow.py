@@ -58,12 +58,14 @@ def test_the_gradient_is_the_losses():
     check_gradient(SplineFlow(couplings=2, bins=4, hidden=6, layers=1), 1.5 * Stream(3).normal(30, 2), 1e-5)
 
 
-# What a few seconds of training reach; the usual training is below.
+# What a few seconds of training reach; the usual training is in test_usual.py.
 def test_a_short_training_parts_the_modes_of_two_gaussians():
+    """Seen, of seeds 0, 1, 2: 0.016 to 0.023 nats, 1.5 to 2.5 floors."""
     model = SplineFlow(couplings=2, hidden=16, bins=8)
     law, params = trained(model, "two_gaussians", 200, lr=1e-2)
     nats, error = gap(model, params, law)
-    assert -4 * error < nats < 0.1
+    assert -4 * error < nats < 0.04
+    assert over_floor(model, params, law) < 4
 
 
 @pytest.mark.parametrize(
@@ -77,15 +79,3 @@ def test_a_short_training_parts_the_modes_of_two_gaussians():
 def test_options_out_of_range_are_refused(options, message):
     with pytest.raises(ValueError, match=f"^{message}"):
         SplineFlow(**options)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    ("data", "nats", "times_floor"),
-    [("moons", 0.02, 2.0), ("ring", 0.03, 2.0), ("two_gaussians", 0.02, 2.0)],
-)
-def test_the_usual_training(data, nats, times_floor):
-    model = SplineFlow()
-    law, params = trained(model, data, batch=512, ema=0.999, **model.usual)
-    assert -0.01 < gap(model, params, law)[0] < nats
-    assert over_floor(model, params, law) < times_floor

@@ -141,17 +141,6 @@ def test_a_short_training_finds_the_two_moons(draws, steps, nats):
     assert report["samples"]["times_floor"] < 3
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("data", ["ring", "moons"])
-def test_the_defaults_find_curves_and_modes(data):
-    """About a minute each on a core that is free."""
-    model, law = VAE(), named(data).standardised()[0]
-    report = evaluate(model, trained(model, law, 10_000), law, Stream(1))
-    assert 0 < report["nll"]["gap"] < 0.3
-    assert report["samples"]["times_floor"] < report["samples"]["bound"]
-    assert all(report["modes"]["covered"]) if "modes" in report else data == "moons"
-
-
 @pytest.mark.parametrize(
     ("options", "message"),
     [
