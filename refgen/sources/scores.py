@@ -74,6 +74,7 @@ GUTMANN_2010 = Source(
 )
 GUTMANN_2012 = Source(
     "Gutmann & Hyvarinen 2012",
-    "Noise-Contrastive Estimation of Unnormalized Statistical Models, with Applications to Natural Image Statistics",
+    "Noise-Contrastive Estimation of Unnormalized Statistical Models, with Applications to Natural Image "
+    "Statistics",
     "Journal of Machine Learning Research 13",
 )
