@@ -44,7 +44,7 @@ EXACT = ExactVDM()
 def excess(levels: Schedule, x: Any, rng: Stream) -> tuple[float, float]:
     """How far minus the bound is above the entropy with the exact denoiser, in nats, at points x, (n, 2):
     mean and standard error. What is subtracted is -log p at the same points, which varies with the bound."""
-    gap = EXACT.bound(EXACT.init(rng), x, rng, levels) + LAW.log_prob(x)
+    gap = EXACT.bound(EXACT.init(rng), x, rng, levels).total + LAW.log_prob(x)
     return float(np.mean(gap)), float(np.std(gap) / np.sqrt(len(x)))
 
 

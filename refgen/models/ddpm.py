@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar
 
 import autograd.numpy as np
 import numpy as onp
@@ -20,38 +20,22 @@ from refgen.denoisers import TARGETS, Denoiser, LearnedDenoiser
 from refgen.formulas import ddpm, elbo
 from refgen.formulas.forward import diffuse
 from refgen.formulas.snr import unit_level
+from refgen.models.bound import Bound, sum_of_steps
 from refgen.models.checks import require_even_features, require_whole
 from refgen.models.error import weighted_error
+from refgen.models.loss_table import LossTable, loss_table
 from refgen.nets.embedding import embedding
 from refgen.nets.mlp import MLP
 from refgen.samplers.ancestral import ancestral, optimal_variances, step_variances
 from refgen.schedules import Schedule, named
 
-__all__ = ["DDPM", "Bound"]
+__all__ = ["DDPM"]
 
 Array = Any
 
 WEIGHTINGS = ("simple", "snr", "elbo")
 VARIANCES = ("small", "large", "optimal")
 WHOLE = {"dim": 10**6, "T": 100_000, "hidden": 10**6, "layers": 1000, "features": 10**6}  # 1 to these
-
-
-class _Table(NamedTuple):
-    """What the loss looks up at each t = 0..T, float32."""
-
-    signal: Array
-    std: Array
-    weight: Array
-    features: Array
-    constant: float
-
-
-class Bound(NamedTuple):
-    """The terms of minus the bound for each point, (n,) nats each: L_0, the sum of L_1..L_{T-1}, and L_T."""
-
-    l_0: Array
-    l_steps: Array
-    l_T: Array
 
 
 @dataclass(frozen=True)
@@ -159,38 +143,20 @@ class DDPM:
             return loss
         return loss + (table.constant + np.mean(elbo.l_T(x, float(self.levels.alpha_bar[-1]))))
 
-    def _table_of(self, xp: Any) -> _Table:
+    def _table_of(self, xp: Any) -> LossTable:
         """The table where xp makes its arrays, moved there once."""
         if xp not in self._tables:
-            columns = {name: xp.asarray(getattr(self._table, name)) for name in _Table._fields[:-1]}
-            self._tables[xp] = self._table._replace(**columns)
+            self._tables[xp] = self._table.on(xp)
         return self._tables[xp]
 
     @cached_property
-    def _tables(self) -> dict[Any, _Table]:
+    def _tables(self) -> dict[Any, LossTable]:
         return {onp: self._table}
 
     @cached_property
-    def _table(self) -> _Table:
-        levels = self.levels
-        signal, std = levels.signal[1:], levels.std[1:]
-        constant, weight = 0.0, onp.ones(self.T)
-        if self.weighting == "snr":
-            weight = ddpm.min_snr_weight(signal, std)
-        elif self.weighting == "elbo":
-            var = self.variances()
-            steps = levels.alpha[2:], levels.alpha_bar[1:-1], var[2:]
-            weight[0] = elbo.l_0_eps_weight(signal[0], std[0], var[1])
-            weight[1:] = elbo.eps_weight(*steps)
-            weight *= self.T
-            exact = onp.zeros(self.dim)
-            constant = float(
-                elbo.l_0_gaussian(exact, exact, var[1]) + self.dim * onp.sum(elbo.variance_gap(*steps))
-            )
-        weight = weight * ddpm.eps_error_factor(self.target, signal, std)
-        columns = [_from_clean(part).astype(onp.float32) for part in (signal, std, weight)]
-        features = embedding(levels.log_snr, self.features)
-        return _Table(columns[0][:, None], columns[1][:, None], columns[2], features, constant)
+    def _table(self) -> LossTable:
+        var = self.variances() if self.weighting == "elbo" else None
+        return loss_table(self.levels, self.target, self.features, self.weighting, self.dim, var)
 
     def variances(
         self, params: Array | None = None, x_0: Array | None = None, rng: Stream | None = None
@@ -253,23 +219,15 @@ class DDPM:
         network. x: (n, dim). x_0: data, needed where variance is "optimal".
         """
         levels, var, denoiser = self.levels, self.variances(params, x_0, rng), self.denoiser(params)
-        x = _beside(params, x)
-        l_steps = array_module(x).zeros(len(x))
-        for t in range(self.T, 0, -1):
-            eps = rng.normal(*x.shape, dtype=params.dtype)
-            signal, std = levels.level(t)
-            x_t = diffuse(x, eps, signal, std)
-            if t == 1:
-                l_0 = elbo.l_0_gaussian(x, denoiser.x_0(x_t, signal, std), float(var[1]))
-            else:
-                alphas = float(levels.alpha[t]), float(levels.alpha_bar[t - 1])
-                l_steps += elbo.l_step(eps, denoiser.eps(x_t, signal, std), *alphas, float(var[t]))
+        x, level = _beside(params, x), levels.level(1)
+        l_steps = sum_of_steps(denoiser, levels, x, var, rng)
+        x_1 = diffuse(x, rng.normal(*x.shape, dtype=x.dtype), *level)
+        l_0 = elbo.l_0_gaussian(x, denoiser.x_0(x_1, *level), float(var[1]))
         return Bound(l_0, l_steps, elbo.l_T(x, float(levels.alpha_bar[-1])))
 
     def log_prob(self, params: Array, x: Array, rng: Stream, x_0: Array | None = None) -> Array:
         """A lower bound on log p(x) in nats for each point, (n,), unbiased for the bound: see `bound`."""
-        terms = self.bound(params, x, rng, x_0)
-        return -(terms.l_0 + terms.l_steps + terms.l_T)
+        return -self.bound(params, x, rng, x_0).total
 
 
 def _beside(params: Array, x: Array) -> Array:
@@ -287,8 +245,3 @@ def _joined(features: Array, told: Array | None) -> Array:
 
 def _column(log_snr: Array) -> Array:
     return log_snr if isinstance(log_snr, int | float) else np.reshape(log_snr, (-1, 1))
-
-
-def _from_clean(values: onp.ndarray) -> onp.ndarray:
-    """Values at t = 1..T as an array over 0..T; a loss never asks for t = 0."""
-    return onp.concatenate([[0.0], values])

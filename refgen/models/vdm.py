@@ -22,11 +22,12 @@ from refgen.formulas import elbo, snr
 from refgen.formulas.ddpm import squared_error
 from refgen.formulas.elementary import exp, softplus
 from refgen.formulas.gaussian import log_normaliser
+from refgen.models.bound import Bound, sum_of_steps
 from refgen.models.continuous import Continuous, noisy, require_sizes, spread
 from refgen.nets.layout import segment
 from refgen.nets.monotone import Monotone
 from refgen.processes import through
-from refgen.samplers.ancestral import ancestral
+from refgen.samplers.ancestral import ancestral, step_variances
 from refgen.schedules import Schedule, from_log_snr
 
 __all__ = ["OBJECTIVES", "VDM"]
@@ -128,9 +129,12 @@ class VDM(Continuous):
         return (self.T - 1) * snr.diffusion_term(at[0], at[1], error)
 
     def _of_ends(self, x: Array, high: Array, low: Array) -> Array:
-        """L_T, and L_0 of a decoder with the variance 1 / SNR about x_1 / signal, in its mean: (n,)."""
-        l_0 = log_normaliser(exp(-high), self.dim) + self.dim / 2
-        return elbo.l_T(x, snr.alpha_bar_from_log_snr(low)) + l_0
+        """L_T and L_0 together, (n,)."""
+        return elbo.l_T(x, snr.alpha_bar_from_log_snr(low)) + self._l_0(high)
+
+    def _l_0(self, high: Array) -> Array:
+        """Of a decoder with the variance 1 / SNR about x_1 / signal, in its mean."""
+        return log_normaliser(exp(-high), self.dim) + self.dim / 2
 
     def loss(self, params: Array, x: Array, rng: Stream) -> Array:
         """Minus the bound, in nats per point, of a batch x, (n, dim): one time a point."""
@@ -177,16 +181,13 @@ class VDM(Continuous):
         """The reverse chain, with the variance of the posterior.    [DDPM-2]"""
         return ancestral(denoiser, levels, x_T, rng, "small", trajectory)
 
-    def bound(self, params: Array, x: Array, rng: Stream, levels: Schedule | None = None) -> Array:
-        """Minus the bound with all its steps at points (n, dim), (n,) nats, each step with noise drawn anew.
+    def bound(self, params: Array, x: Array, rng: Stream, levels: Schedule | None = None) -> Bound:
+        """Minus the bound with all its steps at points (n, dim), each with noise drawn anew.    [DELBO-7]
 
         levels: a schedule of T >= 1 steps, the learned one of T if None. Costs T - 1 calls of the network.
         """
         levels = levels or self.levels_at(params, self.T)
-        x, log_snr = array_module(params).asarray(x, params.dtype), levels.log_snr.tolist()
-        total = self._of_ends(x, log_snr[1], log_snr[levels.T])
-        for t in range(2, levels.T + 1):
-            x_t, eps = noisy(x, log_snr[t], rng)
-            error = squared_error(eps, self.output(params, x_t, log_snr[t]))
-            total = total + snr.diffusion_term(log_snr[t], log_snr[t - 1], error)
-        return total
+        x = array_module(params).asarray(x, params.dtype)
+        l_steps = sum_of_steps(self.denoiser(params), levels, x, step_variances(levels), rng)
+        l_0 = array_module(x).full(len(x), float(self._l_0(float(levels.log_snr[1]))))
+        return Bound(l_0, l_steps, elbo.l_T(x, float(levels.alpha_bar[-1])))
