@@ -104,7 +104,11 @@ def slope_of_the_loss(log_prob_c, x):
     return elementwise_grad(lambda x: -log_prob_c(x))(x)
 
 
-@mutant("mean", of="GUIDE-4/gradient", why="of the mean over the batch: the more points, the less guidance")
+@mutant(
+    "mean",
+    of="GUIDE-4/gradient",
+    why="half the mean over the batch, for the sum: the more points, the less guidance",
+)
 def slope_of_the_mean(log_prob_c, x):
     return elementwise_grad(lambda x: anp.mean(log_prob_c(x)) / 2)(x)
 

@@ -134,9 +134,8 @@ def log_prob_by_the_reverse_drift(x, score, *rest):
     return wrong_score(lambda s, div, d: (2 * s, 2 * div))(x, score, *rest)
 
 
-@mutant("over-d", of="SDE-9", why="the trace divided by d, a mean over coordinates for a sum")
+@mutant("over-d", of="SDE-9", why="the trace divided by d, a mean for a sum; on a line, no trace")
 def log_prob_with_the_mean_of_the_diagonal(x, score, *rest):
-    # On a line the two are one, so there the trace is lost altogether.
     return wrong_score(lambda s, div, d: (s, div / d if d > 1 else 0 * div))(x, score, *rest)
 
 
@@ -174,7 +173,7 @@ def divergence_of_the_reverse_drift(f, g2, div_score, d):
     return likelihood.flow_divergence(f, 2 * g2, div_score, d)
 
 
-@mutant("once", of="SDE-9/divergence", why="f counted once, where each of d coordinates has it")
+@mutant("once", of="SDE-9/divergence", why="f counted once for all d coordinates; on a line, twice")
 def divergence_with_one_coordinate_of_drift(f, g2, div_score, d):
     return 0.5 * likelihood.flow_divergence(2 * f, 2 * g2, div_score, 1 if d > 1 else 2)
 
@@ -209,7 +208,7 @@ def estimate_is_unbiased(flow_divergence, fields, law):
     return expect(weights, claimed), derived, d * abs(f) + 3 * d * g2 * np.sum(abs(jac)) + 1e-300
 
 
-@mutant("over-d", of="SDE-9/hutchinson", why="v^T J v divided by d, as for directions of length one")
+@mutant("over-d", of="SDE-9/hutchinson", why="v^T J v over d, as for |v| = 1; on a line, g^2 for g^2 / 2")
 def divergence_with_the_estimate_over_d(f, g2, div_score, d):
     return likelihood.flow_divergence(f, g2, div_score / d, d) if d > 1 else f * d - g2 * div_score
 
