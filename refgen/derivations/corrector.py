@@ -59,7 +59,7 @@ def snr_step_upside_down(score, z, snr, largest=math.inf):
 
 @equation(
     "SDE-7/gaussian",
-    title="a step of the corrector moves the variance of a Gaussian by c^2 over it, and not the mean",
+    title="a step of the corrector adds c^2 / v to a Gaussian's variance v, and keeps its mean",
     formula=langevin.ula_step,
     latex=r"v\mapsto\Big(1-\frac cv\Big)^2v+2c=v+\frac{c^2}v,\qquad m\mapsto m",
     sources=CORRECTOR,

@@ -65,7 +65,14 @@ class ConditionalDDPM(DDPM):
         return math.sqrt(self.features / 2) * one_hot(labels, self.classes)
 
     def loss(self, params: Array, x: Array, rng: Stream) -> Array:
-        """As for DDPM, of rows x, (n, dim + 1); each label is left out with probability `dropout`."""
+        """As for DDPM, of rows x, (n, dim + 1); each label is left out with probability `dropout`.
+
+        Raises ValueError for rows of another width.
+        """
+        if x.shape[1] != self.dim + 1:
+            raise ValueError(
+                f"x has shape {x.shape}; it must be (n, {self.dim + 1}), labels last"
+            )
         points, labels = x[:, : self.dim], x[:, self.dim]
         known = rng.uniform(len(x), 1) >= self.dropout
         return self._loss(params, points, rng, self._told(labels) * known)

@@ -20,6 +20,7 @@ X, Y = RING.sample(Stream(1), 40), RING.sample(Stream(2), 40)
 
 # Each metric of refgen.metrics, as a function of an array's module and a stream of that device.
 METRICS = {
+    "auc": lambda xp, rng: metrics.auc(xp.asarray(X[:, 0]), xp.asarray(Y[:9, 1])),
     "directions": lambda xp, rng: metrics.directions(2, 9, rng),
     "mmd": lambda xp, rng: metrics.mmd(xp.asarray(X), xp.asarray(Y), 0.5),
     "mode_weights": lambda xp, rng: metrics.mode_weights(xp.asarray(X), *map(xp.asarray, RING.modes)),

@@ -11,7 +11,7 @@ from refgen.distributions import NAMES, GaussianMixture, named
 from refgen.optimizers import Adam
 from refgen.training import BLOCK, Batches, State, fit, start
 from tests.device import DEVICES, DOUBLE, IDS, counting, same
-from tests.device.test_models import VARIANT_IDS, VARIANTS, rounding_decides
+from tests.device.test_models import VARIANT_IDS, VARIANTS, rounding_decides, rows
 from tests.device.test_models import start as start_of
 
 MIXTURE = GaussianMixture([[-1.0, 0.0], [1.0, 0.5]], [0.1, 0.2], [1, 2])
@@ -35,8 +35,9 @@ def numbers(state):
 def test_every_model_trains_to_the_same_numbers(device, name, options):
     model = models.named(name, **options)
     moved = rounding_decides(model, device)
+    data = rows(model, CPU) if hasattr(model, "classes") else MIXTURE
     host, there = (
-        trained(start_of(model, Stream(0, device=d), moved), 5, model=model) for d in (CPU, device)
+        trained(start_of(model, Stream(0, device=d), moved), 5, data, model) for d in (CPU, device)
     )
     same(numbers(host), numbers(there))
 

@@ -131,3 +131,8 @@ def test_the_model_of_a_class_asks_the_guided_denoiser():
     )  # unconditional
     with pytest.raises(ValueError, match=r"^label is 3; it must be an integer in 0\.\.2"):
         SMALL.of_class(3)
+
+
+def test_rows_without_labels_are_refused():
+    with pytest.raises(ValueError, match=r"^x has shape \(5, 2\); it must be \(n, 3\), labels last"):
+        SMALL.loss(SMALL.init(Stream(0)), np.zeros((5, 2), np.float32), Stream(1))
