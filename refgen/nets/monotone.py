@@ -56,15 +56,20 @@ class Monotone:
         return params
 
     def __call__(self, params: Array, t: Array) -> Array:
+        rise = self._rise(params, t)
+        return self.layout.parts(params)[0] + rise
+
+    def _rise(self, params: Array, t: Array) -> Array:
+        """Without the bias b."""
         self.layout.require(params)
-        bias, slope, weights, steepness, centres = self.layout.parts(params)
+        _, slope, weights, steepness, centres = self.layout.parts(params)
         inner = STEEPNESS * softplus(steepness) * (np.reshape(t, (-1, 1)) - centres)
         rises = softplus(weights) * sigmoid(inner)
-        return bias + softplus(slope) * t + np.sum(rises, axis=1)
+        return softplus(slope) * t + np.sum(rises, axis=1)
 
     def between(self, params: Array, t: Array, low: float, high: float) -> Array:
         """The same rise, stretched to go from low at t = 0 to high at t = 1 exactly. t: (n,) in [0, 1]."""
-        value = self(params, _with_ends(t))
+        value = self._rise(params, _with_ends(t))  # the bias would cancel, its slope but for rounding
         start, end = value[-2], value[-1]
         return low + (high - low) * ((value[:-2] - start) / (end - start))
 
