@@ -11,8 +11,6 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-from matplotlib import rc_context
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from refgen import plots
@@ -193,10 +191,7 @@ def figure_of(
     rows: dict[str, list[Row]], learned: dict[str, list[Row]], paths: dict[str, dict[int, float]]
 ) -> Figure:
     """Distance against calls: with fresh noise, along the flow, with a network; and the flow's own error."""
-    with rc_context(plots.STYLE):
-        figure = Figure(figsize=(9.0, 7.2), layout="constrained")
-        FigureCanvasAgg(figure)
-        axes = figure.subplots(2, 2).ravel()
+    figure, axes = plots.chart(rows=(2, 2), width=9.0, height=7.2)
     parts = [
         (axes[0], "exact denoiser, steps with fresh noise", {name: rows[name] for name in NOISY}),
         (axes[1], "exact denoiser, along the flow", {name: rows[name] for name in SMOOTH}),

@@ -12,8 +12,6 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from matplotlib import rc_context
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from refgen import plots
@@ -126,12 +124,8 @@ def run(rng: Stream, say: Callable[..., None], n: int = 20_000) -> Outcome:
 
 def figure_of(starts: dict[str, np.ndarray], plane: dict[str, tuple[np.ndarray, float]]) -> Figure:
     """On a line the laws at the start and at the data; in the plane what flow and chain make of them."""
-    with rc_context(plots.STYLE):
-        figure = Figure(figsize=(9.0, 5.4), layout="constrained")
-        FigureCanvasAgg(figure)
-        places = figure.add_gridspec(2, 4, height_ratios=[1.0, 1.05])
-        top = [figure.add_subplot(places[0, :2]), figure.add_subplot(places[0, 2:])]
-        bottom = [figure.add_subplot(places[1, i]) for i in range(4)]
+    figure, axes = plots.chart(rows=(2, 4), width=9.0, height=5.4, heights=(1.0, 1.05))
+    top, bottom = axes[:2], axes[2:]
     middle = (TABLE[1:] + TABLE[:-1]) / 2
     for ax, t, title in [(top[0], LEVELS.T, "start"), (top[1], 0, "carried to the data by the flow")]:
         exact = np.exp(LINE.diffused(*LEVELS.level(t)).log_prob(middle[:, None]))

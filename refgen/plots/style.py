@@ -5,6 +5,8 @@ map; and the parts that pictures are made of. Nothing here draws random numbers.
 from __future__ import annotations
 
 import io
+import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -102,13 +104,27 @@ def panels(rows: int, columns: int, width: float = 9.0, top: float = 0.34) -> tu
     return figure, axes
 
 
-def chart(columns: int = 1, width: float = 7.0, height: float = 3.2) -> tuple[Figure, np.ndarray]:
-    """A row of axes for lines and bars, (columns,), in a figure of this size in inches."""
+def chart(
+    columns: int = 1,
+    width: float = 7.0,
+    height: float = 3.2,
+    rows: Sequence[int] | None = None,
+    heights: Sequence[float] | None = None,
+) -> tuple[Figure, np.ndarray]:
+    """Axes for lines and bars, (columns,), in a row, in a figure of this size in inches.
+
+    rows: in place of columns, how many axes each row has, from the top; they come in one array, row after
+    row. heights: the shares of the rows; equal if None.
+    """
+    counts = rows or (columns,)
+    finest = math.lcm(*counts)
     with rc_context(STYLE):
         figure = Figure(figsize=(width, height), layout="constrained")
         FigureCanvasAgg(figure)
-        axes = figure.subplots(1, columns, squeeze=False)[0]
-    return figure, axes
+        places = figure.add_gridspec(len(counts), finest, height_ratios=heights)
+        spans = [(i, j * finest // n, (j + 1) * finest // n) for i, n in enumerate(counts) for j in range(n)]
+        axes = [figure.add_subplot(places[i, left:right]) for i, left, right in spans]
+    return figure, np.array(axes, dtype=object)
 
 
 def frame(ax: Any, limit: float, title: str = "") -> None:

@@ -49,6 +49,17 @@ def test_a_chart_has_no_upper_and_right_line():
     assert not any(ax.spines[side].get_visible() for ax in axes for side in ("top", "right"))
 
 
+def test_rows_of_a_chart_share_its_width_and_height():
+    figure, axes = plots.chart(rows=(2, 3), width=6.0, height=6.0, heights=(1.0, 2.0))
+    spans = [ax.get_subplotspec() for ax in axes]
+    assert [(one.rowspan.start, one.colspan.start, one.colspan.stop) for one in spans] == [
+        (0, 0, 3), (0, 3, 6), (1, 0, 2), (1, 2, 4), (1, 4, 6)
+    ]  # fmt: skip
+    figure.canvas.draw()
+    upper, lower = axes[0].get_position(), axes[-1].get_position()
+    assert upper.y0 > lower.y1 and lower.height > 1.8 * upper.height and upper.width > 1.4 * lower.width
+
+
 def test_the_whole_is_drawn_in_the_house_s_letters(tmp_path):
     figure, (ax,) = plots.chart()
     ax.plot(*Stream(0).normal(2, 5))
