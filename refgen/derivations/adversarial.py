@@ -6,6 +6,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
+from scipy.optimize.elementwise import find_root
 
 from refgen.cards import definition, equation, mutant
 from refgen.cards.strategies import laws, positives, reals, rungs, together
@@ -21,17 +22,13 @@ from refgen.sources import GOODFELLOW_2014, SJTU, SONG_NOTES
     latex=r"D^*=\arg\max_D\,p\log D+q\log(1-D)=\frac p{p+q}",
     sources=[GOODFELLOW_2014("proposition 1")],
     evidence="algebra",
-    how="bisection of the slope of p log D + q log(1 - D), state by state",
+    how="the root of the slope of p log D + q log(1 - D), state by state",
     given=rungs(lambda k: together(p=laws(k), q=laws(k)), 2, 3, 5),
     tolerance=1e-11,
 )
-def best_by_bisection(optimal_discriminator, p, q):
-    low, high = np.zeros_like(p), np.ones_like(p)
-    for _ in range(60):
-        middle = (low + high) / 2
-        rises = p * (1 - middle) > q * middle  # the slope times D (1 - D)
-        low, high = np.where(rises, middle, low), np.where(rises, high, middle)
-    return optimal_discriminator(np.log(p), np.log(q)), (low + high) / 2
+def best_is_where_the_slope_is_zero(optimal_discriminator, p, q):
+    best = find_root(lambda D, p, q: p * (1 - D) - q * D, (0.0, 1.0), args=(p, q))  # times D (1 - D)
+    return optimal_discriminator(np.log(p), np.log(q)), best.x
 
 
 @mutant("swapped", of="GAN-1", why="how likely a point is the generator's")

@@ -11,6 +11,7 @@ from typing import Any
 
 import autograd.numpy as anp
 import numpy as np
+from scipy.optimize.elementwise import find_root
 from scipy.special import ndtr, ndtri
 
 from refgen.derivations import line
@@ -28,14 +29,10 @@ def cdf(x: np.ndarray, law: line.Law) -> np.ndarray:
 
 
 def quantiles(law: line.Law, probabilities: np.ndarray = PROBABILITIES) -> np.ndarray:
-    """The points (n,) with those probabilities, by bisection."""
+    """The points (n,) with those probabilities."""
     each = law.means + law.stds * ndtri(probabilities)[:, None]
-    low, high = each.min(axis=1), each.max(axis=1)
-    for _ in range(60):
-        middle = (low + high) / 2
-        below = cdf(middle, law) < probabilities
-        low, high = np.where(below, middle, low), np.where(below, high, middle)
-    return (low + high) / 2
+    between = each.min(axis=1) - 1e-3, each.max(axis=1) + 1e-3
+    return find_root(lambda x, p: cdf(x, law) - p, between, args=(probabilities,)).x
 
 
 def order(counts: Sequence[int], errors_of: Callable[[int], Any]) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from hypothesis import strategies as st
+from scipy.optimize import brentq
 
 from refgen.cards import equation, mutant
 from refgen.cards.strategies import points, reals, rungs, together
@@ -154,19 +155,17 @@ def planes(d):
     latex=r"x=z+u\,\tanh(w^\top z+b)",
     sources=PLANAR,
     evidence="algebra",
-    how="z is found from x: how far it lies along w by bisection, the rest by subtraction",
+    how="z is found from x: how far it lies along w as a root, the rest by subtraction",
     given=rungs(planes, 1, 2, 3),
     tolerance=1e-12,
     examples=40,
 )
 def planar_meets_its_inverse(planar, z, u, w, b):
     x, reach = z, float(w @ z)  # the point where the map shall end
-    low, high = reach - abs(u @ w) - 1, reach + abs(u @ w) + 1
-    for _ in range(60):
-        middle = 0.5 * (low + high)
-        low, high = (middle, high) if middle + u @ w * np.tanh(middle + b) < reach else (low, middle)
+    far = abs(u @ w) + 1
+    along = brentq(lambda a: a + u @ w * np.tanh(a + b) - reach, reach - far, reach + far, xtol=1e-14)
     return (
-        planar(x - u * np.tanh(low + b), u, w, b),
+        planar(x - u * np.tanh(along + b), u, w, b),
         x,
         1 + np.sum(abs(x)) + np.sum(abs(u)) * (1 + np.sum(abs(w))),
     )
