@@ -70,9 +70,7 @@ class ConditionalDDPM(DDPM):
         Raises ValueError for rows of another width.
         """
         if x.shape[1] != self.dim + 1:
-            raise ValueError(
-                f"x has shape {x.shape}; it must be (n, {self.dim + 1}), labels last"
-            )
+            raise ValueError(f"x has shape {x.shape}; it must be (n, {self.dim + 1}), labels last")
         points, labels = x[:, : self.dim], x[:, self.dim]
         known = rng.uniform(len(x), 1) >= self.dropout
         return self._loss(params, points, rng, self._told(labels) * known)

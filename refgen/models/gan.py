@@ -52,7 +52,7 @@ class GAN:
     objective: str = "nonsaturating"  # nonsaturating, minimax, wasserstein
     latent: int = 4  # dimension of z; 2 to 16
     critic_steps: int = 1  # updates of the discriminator for one of the generator; 1 to 5
-    penalty: float = 1.0  # weight of the slope's penalty; 0 for none, 0.1 loses light modes that are far, to 10
+    penalty: float = 1.0  # weight of the slope's penalty; 0 to 10; at 0.1 light modes far away are lost
     penalty_points: int = 64  # of the batch, where the slope is looked at
     momentum: float = 0.0  # beta1 of Adam; 0 to 0.5, 0.9 is unsteady
     hidden: int = 64  # of both networks; 64 to 256
