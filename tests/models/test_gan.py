@@ -145,18 +145,21 @@ def test_a_short_training_covers_the_ring():
     found = trained(GAN(hidden=32), RING, 700)
     report = evaluate(GAN(hidden=32), found.ema, RING, Stream(5), n=4000, density=False)
     assert sum(report["modes"]["covered"]) == 8
-    assert report["samples"]["times_floor"] <= 5.0
+    assert report["samples"]["times_floor"] <= 2.6  # seen, of seeds 0, 1, 2: 1.5 to 1.6
     assert found.loss == pytest.approx(2 * np.log(2), abs=0.12)  # it cannot tell them apart
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("objective", OBJECTIVES)
-def test_the_usual_training_covers_the_ring(objective):
+@pytest.mark.parametrize(
+    ("objective", "floors"), [("nonsaturating", 2.8), ("minimax", 2.8), ("wasserstein", 8.0)]
+)
+def test_a_longer_training_covers_the_ring(objective, floors):
+    """Seen, of seeds 0, 1: 1.4 and 1.7 floors, 1.7 and 1.7, 4.5 and 5.6; the usual is in test_usual.py."""
     model = GAN(objective=objective)
     found = trained(model, RING, 3000, batch=512)
     report = evaluate(model, found.ema, RING, Stream(5), density=False)
     assert sum(report["modes"]["covered"]) == 8
-    assert report["samples"]["times_floor"] <= 8.0
+    assert report["samples"]["times_floor"] <= floors
 
 
 def test_the_best_discriminator_of_a_formula_is_the_logistic_function_of_the_odds():
