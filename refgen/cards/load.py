@@ -147,9 +147,9 @@ def find_cards(query: str) -> list[str]:
 def search_cards(query: str) -> tuple[list[str], bool]:
     """IDs of the cards that a query means, and whether it names them (an ID or a row) or only finds them.
 
-    Words that one cited source has all of mean that source ("Ho 7"); others are sought in ID, title,
-    statement, sources and evidence, those with them in the name of the topic or the title first. Short ones
-    count only as whole words.
+    The words are sought in ID, title, statement, sources and evidence; cards with them in the name of the
+    topic or the title come first. Where no title has them and one cited source has them all, they mean that
+    source ("Ho 7"). Short ones count only as whole words.
     Raises ValueError where there is none.
     """
     wanted = query.upper()
@@ -167,7 +167,9 @@ def search_cards(query: str) -> tuple[list[str], bool]:
         for c in CARDS.values()
         if any(all(p.search(str(source)) for p in patterns) for source in c.sources)
     ]
-    found = cited or [c.id for c in CARDS.values() if all(p.search(_text(c)) for p in patterns)]
+    titled = any(all(p.search(c.title) for p in patterns) for c in CARDS.values())
+    found = [c.id for c in CARDS.values() if all(p.search(_text(c)) for p in patterns)]
+    found = cited if cited and not titled else found
     if not found:
         raise ValueError(f"no card matches {query!r}{_near(query, CARDS)}")
     return _nearest_first(found, patterns), len(found) == 1

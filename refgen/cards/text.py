@@ -200,7 +200,7 @@ def card_page(card: Card) -> list[str]:
         lines += _field("tolerance", f"{card.tolerance:.1g} ({bound}); wrong from {card.reject_at:.1g}")
         lines += _field("derived in", where(card.check))
         lines += _field("formula", f"{card.formula_name}  ({where(card.formula)})")
-        arguments = ", ".join(inspect.signature(card.formula).parameters)
+        arguments = ", ".join(map(_shown_argument, inspect.signature(card.formula).parameters.values()))
         lines += ["", *textwrap.wrap(f"{card.formula.__name__}({arguments})", WIDTH - 2, initial_indent="  ")]
         lines += ["    Called with these arguments in this order, by position.", ""]
         lines += textwrap.indent(inspect.getdoc(card.formula) or "", "    ").splitlines()
@@ -215,6 +215,12 @@ def card_page(card: Card) -> list[str]:
         for name, value in [*told, ("source", str(wrong.source or ""))]:
             lines += _field(name, value, "    ")
     return lines
+
+
+def _shown_argument(argument: inspect.Parameter) -> str:
+    """Its name, and its default where it has one: a card may leave that out."""
+    given = argument.default
+    return argument.name if given is inspect.Parameter.empty else f"{argument.name}={given!r}"
 
 
 def misprint_page(card: Card, reject: dict[str, Any]) -> list[str]:

@@ -56,7 +56,7 @@ def posterior(level_t, level_s):
     "SDE-12/flow",
     title="DDIM solves the flow of an x_0 that stays",
     formula=ddim.ddim_mean,
-    latex=r"x_s=\mathrm{signal}_s\hat x_0+\mathrm{std}_s\hat\epsilon\quad\text{solves}\quad"
+    latex=r"x_s=\mathrm{signal}_s\hat x_0+\mathrm{std}_s\hat\epsilon\quad\text{solves}\quad "
     r"dx=\big[f x-\tfrac12g^2\,\tfrac{\mathrm{signal}\,\hat x_0-x}{\mathrm{std}^2}\big]dt",
     sources=[SONG_MENG_2021("eqs. 12 and 14"), CITED],
     evidence="quadrature",

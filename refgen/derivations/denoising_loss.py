@@ -66,7 +66,7 @@ def gap_over_std(mean_square_score, std):
     title="the two objectives are equal up to a constant that is not zero",
     formula=parametrisation.score_loss_gap,
     latex=r"\tfrac12E\lVert\nabla\log q_\sigma(\tilde x)-s_\theta\rVert^2"
-    r"=\tfrac12E\lVert\nabla\log q_\sigma(\tilde x\mid x)-s_\theta\rVert^2-C,\quad"
+    r"=\tfrac12E\lVert\nabla\log q_\sigma(\tilde x\mid x)-s_\theta\rVert^2-C,\quad "
     r"C=\tfrac12\Big(\frac d{\sigma^2}-E\lVert\nabla\log q_\sigma\rVert^2\Big)",
     sources=[THEOREM, DENOISING, VINCENT_2011("section 4")],
     evidence="quadrature",

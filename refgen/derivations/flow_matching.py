@@ -216,7 +216,7 @@ def mean_noise(x_0, eps):
     "FM-5",
     title="every level is a point of the straight path, scaled",
     formula=flow_matching.straight_time,
-    latex=r"\frac{x_t}{\mathrm{signal}+\mathrm{std}}=(1-t)\,x_0+t\,\epsilon,\qquad"
+    latex=r"\frac{x_t}{\mathrm{signal}+\mathrm{std}}=(1-t)\,x_0+t\,\epsilon,\qquad "
     r"t=\frac{\mathrm{std}}{\mathrm{signal}+\mathrm{std}}",
     sources=[LIU_2023("section 2.2"), ALBERGO_2023("section 2")],
     evidence="algebra",

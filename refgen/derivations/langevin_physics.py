@@ -119,7 +119,7 @@ def gibbs_of_cold_velocity(energy, velocity, mass, temperature):
     "LAN-5/step",
     title="strong friction: the step of the chain",
     formula=langevin.overdamped_step,
-    latex=r"dX=-\tfrac{\nabla U}{\gamma M}dt+\sqrt{\tfrac{2k_BT}{\gamma M}}\,dW,\qquad"
+    latex=r"dX=-\tfrac{\nabla U}{\gamma M}dt+\sqrt{\tfrac{2k_BT}{\gamma M}}\,dW,\qquad "
     r"c=\tfrac{k_BT\,dt}{\gamma M}",
     sources=[SLIDE],
     evidence="quadrature",

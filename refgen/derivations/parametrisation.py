@@ -104,7 +104,7 @@ definition(
     "PAR-4/v",
     title="velocity is the derivative by the angle",
     formula=velocity.v_from_x_0_and_eps,
-    latex=r"v=\mathrm{signal}\,\epsilon-\mathrm{std}\,x_0=\frac{d x_\phi}{d\phi},\quad"
+    latex=r"v=\mathrm{signal}\,\epsilon-\mathrm{std}\,x_0=\frac{d x_\phi}{d\phi},\quad "
     r"x_\phi=r(\cos\phi\,x_0+\sin\phi\,\epsilon)",
     sources=[SALIMANS_2022("appendix D")],
     evidence="autodiff",

@@ -1,5 +1,7 @@
 """Reports and pages: aligned, a hundred columns wide, with both numbers."""
 
+import re
+
 import pytest
 
 from refgen.cards import CARDS, reject, verify
@@ -43,6 +45,17 @@ def test_pages_fit_a_hundred_columns(id):
     docstring = (card.formula.__doc__ or "") if card.formula else ""
     for line in card_page(card):
         assert len(line) <= 100 or line.strip() in docstring or " " not in line.strip(), line
+
+
+def test_a_page_shows_which_arguments_may_be_left_out():
+    assert "  ddim_mean(x_t, x_0, level_t, level_s, eta=0.0)" in card_page(CARDS["SDE-12/flow"])
+
+
+def test_no_command_of_latex_runs_into_the_next_word():
+    for card in CARDS.values():
+        texts = [card.latex, *(text for wrong in card.wrong for text in (wrong.printed, wrong.correct))]
+        for text in texts:
+            assert not re.search(r"\\q?quad[A-Za-z]", text or ""), (card.id, text)
 
 
 def test_lists_fit_a_hundred_columns():
