@@ -84,11 +84,10 @@ def check_fits(sampler: str, name: str, model: Any, denoiser: Any) -> None:
         raise ValueError(f"--sampler {sampler} needs {needs}; this {name} has its own only, and no score")
     if not way.fits(model.levels, denoiser):
         would = [known for known, other in WAYS.items() if other.fits(model.levels, denoiser)]
-        if way.fits is needs_density:
-            would.append(f"{sampler} with --exact")
+        exact = f", and {sampler} itself with --exact" if way.fits is needs_density else ""
         raise ValueError(
             f"--sampler {sampler} needs {needs}, which this {name} has not; "
-            f"{', '.join(would[:-1])} or {would[-1]} would do"
+            f"{', '.join(would[:-1])} or {would[-1]} would do{exact}"
         )
     if not getattr(model, "has_score", True) and sampler not in ALONG_A_VELOCITY:
         would = [known for known in ALONG_A_VELOCITY if known != "edm"]

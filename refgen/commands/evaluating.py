@@ -86,7 +86,8 @@ def report_lines(report: dict[str, Any]) -> list[str]:
         f"sliced Wasserstein distance of {report['n']:,} points along {report['directions']} directions, and "
         f"in multiples of",
         f"its sampling floor, {floor['max']:.4f}, the largest of five distances of two exact samples",
-        "bound: the most that is good; a control above its own shows what the sampler itself does wrong",
+        "bound: the most that is good. A control above its own: the sampler itself is off, or the draw is",
+        "unlucky, which another --seed shows",
         "",
         f"{'':<34}{'distance':>10}{'x floor':>10}{'bound':>8}",
         f"{'exact samples, mean of five':<34}{floor['mean']:>10.4f}{floor['mean'] / floor['max']:>10.2f}",

@@ -1,9 +1,9 @@
 r"""A predictor and a corrector: a step of the reverse SDE, then Langevin steps at the level reached.  [SDE-7]
 
-For k = T, ..., 2 and m = 1, ..., M:
+For k = T, ..., 2, the first line once and the second M times:
 
-.. math:: x\leftarrow x-\big[f\,x-g^2s_\theta(x,k)\big]\Delta t+\sqrt{g^2\Delta t}\;z,\qquad
-          x\leftarrow x+c\,s_\theta(x,k-1)+\sqrt{2c}\;z
+.. math:: x&\leftarrow x-\big[f\,x-g^2s_\theta(x,k)\big]\Delta t+\sqrt{g^2\Delta t}\;z\\
+          x&\leftarrow x+c\,s_\theta(x,k-1)+\sqrt{2c}\;z
 
 The corrector leaves the law of its level as it is, for small c, so it takes off what the predictor did wrong.
 c is c_k = step std^2, or such that drift and noise have the ratio snr. Source: Song et al. 2021, app. G.

@@ -115,7 +115,7 @@ def test_a_variance_from_data_is_that_of_the_class(folder, tmp_path):
         ("sample", ["--label", 2, "--scale", 0], "--label is 2; the classes"),
         ("sample", ["--label", -1], "-1 is not in the range"),
         ("sample", ["--label", 0, "--scale", "nan"], "--scale is nan; it must be a finite number"),
-        ("sample", ["--label", 0, "--sampler", "mala"], "or mala with --exact would do"),
+        ("sample", ["--label", 0, "--sampler", "mala"], "would do, and mala itself with --exact"),
         (
             "evaluate",
             ["--label", 0, "--scale", 2],

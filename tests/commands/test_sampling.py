@@ -152,7 +152,7 @@ def test_options_reach_the_sampler(trained):
             ("--sampler", "mala"),
             "mala needs a score and a density, which this ddpm has not; ancestral, ddim, dpm_",
         ),
-        ("ncsn", ("--sampler", "mala"), "langevin, underdamped or mala with --exact would do"),
+        ("ncsn", ("--sampler", "mala"), "langevin or underdamped would do, and mala itself with --exact"),
         ("ncsn", ("--sampler", "ddim", "--steps", 11), "--steps is 11; the model has 10 levels"),
         ("ddpm", ("--sampler", "ancestral", "--steps", 101), "--steps is 101; the model has 100 levels"),
         ("score_sde", ("--sampler", "ancestral"), "needs the chain of a ddpm, which this score_sde has not"),
