@@ -35,6 +35,13 @@ MODEL = DDPM(hidden=96)
 STEPS = 200  # of the reverse chain
 TIMES = (0, 100, 300, 500, 1000)  # T/2 and T among them, as in the paper
 LIMIT = 2.9
+HEADINGS = (
+    "Forward, left to right. Colour: how far out a point was at t = 0. TV: total variation to N(0, I)",
+    "Back from N(0, I) with the exact denoiser, right to left",
+    "Back from N(0, I) with the learned denoiser, right to left",
+    "Learned drift over the exact density: the mean of $x_{t-1}$, less $x_t$. No step leads back from t = 0; "
+    "t = 20 stands for it",
+)
 _NOTE: Any = dict(fontsize=8, color=plots.INK, bbox=dict(facecolor="white", alpha=0.8, linewidth=0, pad=1.0))
 
 
@@ -121,13 +128,28 @@ def run(rng: Stream, say: Callable[..., None], n: int = 50_000, train_steps: int
     }
     largest = residuals(levels, kept)
     claims = [
-        Claim("total variation to N(0, I): rises among 20 steps", int(np.sum(np.diff(tvs) >= 0)), "==", 0),
-        Claim("at t = 0", tvs[0], ">=", 0.5),
-        Claim("at t = T", tvs[-1], "<=", 1e-2),
+        Claim(
+            "how often the total variation to N(0, I) rises, of 20 spans of time",
+            int(np.sum(np.diff(tvs) >= 0)),
+            "==",
+            0,
+        ),
+        Claim("total variation to N(0, I) at t = 0", tvs[0], ">=", 0.5),
+        Claim("total variation to N(0, I) at t = T", tvs[-1], "<=", 1e-2),
         Claim("stored paths against signal x_0 + std eps: largest z", largest, "<=", 4.5),
-        Claim("back, exact denoiser: distance in floors", ends["exact"], "<=", 2.0),
-        Claim("back, learned denoiser", ends["learned"], "<=", MODEL_BOUND),
-        Claim("noise that nothing led back", ends["noise"], ">=", 3 * MODEL_BOUND),
+        Claim("back with the exact denoiser: distance to the data in floors", ends["exact"], "<=", 2.0),
+        Claim(
+            "back with the learned denoiser: distance to the data in floors",
+            ends["learned"],
+            "<=",
+            MODEL_BOUND,
+        ),
+        Claim(
+            "the noise itself, not led back: distance to the data in floors",
+            ends["noise"],
+            ">=",
+            3 * MODEL_BOUND,
+        ),
     ]
     numbers: dict[str, Any] = {
         "n": n,
@@ -146,8 +168,9 @@ def run(rng: Stream, say: Callable[..., None], n: int = 50_000, train_steps: int
         f"The total variation to N(0, I) falls from {tvs[0]:.2f} to {tvs[-1]:.1e}, all the way down. The "
         f"chain back ends {ends['exact']:.1f} floors from the roll with the exact denoiser, "
         f"{ends['learned']:.1f} with the learned one.",
-        f"The measure is an integral on a grid, right to {max(one.off for one in remains.values()):.0e}. "
-        "N(0, I), not a uniform law, is where Gaussian steps end.",
+        f"The total variation is an integral on a grid, right to {max(r.off for r in remains.values()):.0e}. "
+        "N(0, I), not a uniform law, is where Gaussian steps end. A floor is the distance of two exact "
+        "samples of as many points, the largest of ten such distances.",
     )
 
 
@@ -159,18 +182,20 @@ def figure_of(
     shown: int = 2000,
 ) -> Figure:
     """Rows: forward, with the dye by where a point began; back, exact; back, learned; the learned drift."""
-    figure, axes = plots.panels(4, len(TIMES))
+    figure, axes = plots.panels(4, len(TIMES), top=0.56)
+    for ax, heading in zip(axes[:, 0], HEADINGS, strict=True):
+        ax.annotate(heading, (0, 1), (0, 21), "axes fraction", "offset points", fontsize=9, color=plots.INK)
     angle = np.hypot(*kept[0][:shown].T)  # the radius grows along the roll
     for i, t in enumerate(TIMES):
         law = LAW.diffused(*MODEL.levels.level(t))
         text = f"t = {t:,}"
-        plots.frame(axes[0, i], LIMIT, f"forward: {text}" if i == 0 else text)
+        plots.frame(axes[0, i], LIMIT, text)
         axes[0, i].scatter(*kept[t][:shown].T, c=angle, cmap="viridis", s=3, linewidths=0, alpha=0.8)
         for ax, (name, points) in zip(axes[1:3, i], ways.items(), strict=True):
-            plots.frame(ax, LIMIT, f"back, {name}: {text}" if i == 0 else text)
+            plots.frame(ax, LIMIT, text)
             plots.scatter(ax, points[t][:shown], plots.EXACT if name == "exact" else plots.LEARNED)
-        ax, shown_at = axes[3, i], max(t, 20)
-        plots.frame(ax, LIMIT, f"learned drift: t = {shown_at:,}" if i == 0 else text)
+        ax, shown_at = axes[3, i], max(t, 20)  # no step leads back from t = 0
+        plots.frame(ax, LIMIT, f"t = {shown_at:,}")
         plots.density(ax, law if t else LAW.diffused(*MODEL.levels.level(20)), LIMIT)
         places = plots.grid(0.93 * LIMIT, 15)[1].astype(np.float32)
         plots.arrows(ax, places, drift(learned, shown_at, places), plots.LEARNED)
