@@ -58,7 +58,12 @@ def _names() -> tuple[str, ...]:
     help="An option of one model, as ebm.objective=nce or ddpm.lr=1e-3. Repeatable.",
 )
 @click.option("--out", metavar="FOLDER", help="Where the runs are.  [default: runs/compare-DATA]")
-@click.option("--jobs", type=click.IntRange(1, 1000), help="Processes at a time.  [default: one a core]")
+@click.option(
+    "--jobs",
+    type=click.IntRange(1, 1000),
+    help="Processes at a time. They share the cores, so the times measured grow with their number.  "
+    "[default: one a core]",
+)
 @device_option
 @json_option
 def compare(

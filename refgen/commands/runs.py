@@ -25,63 +25,73 @@ __all__ = ["HELP", "train"]
 
 # What the hyper-parameters of the models are, by field.
 HELP = {
-    "T": "Noise levels; usual are 100 to 4000 for ddpm, 10 to 1000 for ncsn. Only the sampler's "
-    "where training is in continuous time: 500 for score_sde, 18 to 40 for edm, 20 for flow_matching.",
+    "T": "Noise levels",  # and what NOISE_LEVELS says of the model
     "schedule": "How the noise grows from level to level.",
     "target": "What the network predicts: the noise, the data, the score or the velocity.",
-    "weighting": "Of the loss: simple is none, snr is the data's, capped, elbo is the bound itself, and "
-    "likelihood a bound in continuous time.",
-    "variance": "Of a reverse step: beta, the posterior's (small), or estimated from the data.",
+    "weighting": "Weighting of the loss: simple is none, snr is the data's, capped, elbo is the bound "
+    "itself, and likelihood a bound in continuous time.",
+    "variance": "Variance of a reverse step: beta, the posterior's (small), or estimated from the data.",
     "decoder_var": "Variance of the last step to the data; 0 follows the schedule, about 1e-4.",
     "process": "How the noise grows: the data's power kept, nearly kept, or drowned.",
     "sampler": "How samples are drawn: back along the SDE, with Langevin steps besides, or along the flow.",
-    "pairs": "Of data and noise: random, or by optimal transport, on the host, for straighter lines.",
-    "method": "Of the sampler's steps: one, two or four evaluations of the network.",
-    "noise_mean": "Of the logarithm of the noise in training.",
-    "noise_std": "Of the logarithm of the noise in training.",
-    "density_steps": "Of the integrator that finds a log-density; 20 to 100 are usual.",
-    "log_snr_high": "Of the data's end of the schedule, where training begins; the end is learned.",
-    "log_snr_low": "Of the noise's end of the schedule, where training begins; the end is learned.",
+    "pairs": "How data meet noise: at random, or by optimal transport, on the host, for straighter lines.",
+    "method": "How the sampler steps: by one, two or four evaluations of the network.",
+    "noise_mean": "Mean of the logarithm of the noise in training.",
+    "noise_std": "Std of the logarithm of the noise in training.",
+    "density_steps": "Steps of the integrator that finds a log-density; 20 to 100 are usual.",
+    "log_snr_high": "Log-SNR at the data's end of the schedule before training, which learns this end.",
+    "log_snr_low": "Log-SNR at the noise's end of the schedule before training, which learns this end.",
     "hidden": "Width of the network.",
     "layers": "Hidden layers of the network.",
     "features": "Numbers that tell the network the noise level; even.",
     "largest": "Largest noise, in stds of the data; at least the distance of the modes.",
     "smallest": "Smallest noise, in stds of the data.",
     "per_level": "Langevin steps at each level; 5 to 100 are usual.",
-    "langevin_step": "In units of the level's variance, below 2; 0.02 to 1 are usual.",
+    "langevin_step": "Size of a step, in units of the level's variance, below 2; 0.02 to 1 are usual.",
     "std": "Noise on the data, in their stds. The noisy law is learned: points and edges have no score.",
     "objective": "What training makes small.",
     "projections": "Directions for each point, for sliced; 1 to 10 are usual.",
-    "law": "Of the directions, for sliced.",
+    "law": "Law of the directions, for sliced.",
     "reduced": "For sliced: the square of the score exactly, not along the directions.",
     "chain": "Langevin steps to a sample; 100 to 10,000 are usual.",
     "base_std": "Std of the broad Gaussian that the network tilts; wider than the data, 1.5 to 3.",
     "chain_steps": "Langevin steps of each chain in an update, for cd and pcd; 1 to 50 are usual.",
     "jumps": "Proposals from the broad Gaussian for each chain in an update, for pcd; 0 for plain pcd.",
-    "mala_step": "Of Langevin dynamics with Metropolis' test, in units of std^2; 0.5 to 5 are usual.",
+    "mala_step": "Step of Langevin dynamics with Metropolis' test, in units of std^2; 0.5 to 5 are usual.",
     "noise_ratio": "Points of noise for each point of data, for nce; 1 to 10 are usual.",
-    "stages": "Of the sampler, from the broad Gaussian to the model; 20 to 500 are usual.",
+    "stages": "Stages of the sampler, from the broad Gaussian to the model; 20 to 500 are usual.",
     "per_stage": "Langevin steps at each stage; 1 to 20 are usual.",
     "latent": "Dimension of what a sample is made from; 2 to 16 are usual.",
-    "draws": "Of the latent variable for each point, in training; 1 for the plain bound, to 50.",
-    "bound_draws": "Of the latent variable for each point, for the bound on log p; 1 to 5000 are usual.",
+    "draws": "Draws of the latent variable for each point, in training; 1 for the plain bound, to 50.",
+    "bound_draws": "Draws of the latent variable for a point, for the bound on log p; 1 to 5000 are usual.",
     "depth": "Levels of latent variables; 1 to 5 are usual, more with fixed encoders.",
-    "encoder": "Of each level: learned, or fixed, which only adds noise, as diffusion does.",
+    "encoder": "Encoder of each level: learned, or fixed, which only adds noise, as diffusion does.",
     "critic_steps": "Updates of the discriminator for one of the generator; 1 to 5 are usual.",
     "penalty": "Weight of the penalty on the discriminator's slope; 0 for none, 0.01 to 10 are usual.",
-    "penalty_points": "Of a batch, where that slope is looked at; 16 to all are usual.",
-    "momentum": "Of Adam (beta1), for both players; 0 to 0.5 are usual, 0.9 is unsteady.",
+    "penalty_points": "Points of a batch where that slope is looked at; 16 to all are usual.",
+    "momentum": "Momentum of Adam (beta1), for both players; 0 to 0.5 are usual, 0.9 is unsteady.",
     "start": "Std of the normal points that chains start from; wider than the data.",
     "components": "Gaussians in the mixture of each coordinate; 5 to 30 are usual.",
     "couplings": "Maps that change one half of the coordinates; 4 to 16 are usual, 0 is a Gaussian.",
     "bins": "Pieces of each spline; 4 to 32 are usual.",
     "bound": "Splines bend within it, in stds of the data; 3 to 10 are usual.",
     "maps": "Planar maps, of which each bends space along one hyperplane; 8 to 64 are usual.",
-    "ode_steps": "Of the integrator from noise to data, four evaluations each; 4 to 40 are usual.",
+    "ode_steps": "Steps of the integrator from noise to data, four evaluations each; 4 to 40 are usual.",
     "smooth": "Weight of the integrator's error in the loss; 1 to 100 are usual.",
     "trace": "In training: exact, or an unbiased estimate along one direction a point.",
     "dropout": "How often training leaves the label out; 0.1 to 0.2 are usual.",
-    "least_std": "Least std of such a Gaussian, so that none shrinks onto a single point.",
+    "least_std": "Least std of a Gaussian that the model gives, so that none shrinks onto a single point.",
+}
+
+# How the text for T goes on, by model.
+NOISE_LEVELS = {
+    "ddpm": "; 100 to 4000 are usual.",
+    "conditional_ddpm": "; 100 to 4000 are usual.",
+    "ncsn": "; 10 to 1000 are usual.",
+    "score_sde": " of the sampler; training is in continuous time. 100 to 2000 are usual.",
+    "edm": " of the sampler; training is in continuous time. 18 to 40 are usual.",
+    "vdm": " of the sampler, of the bound, and of the loss with objective steps; 50 to 1000 are usual.",
+    "flow_matching": " of the sampler; training is in continuous time. 1 to 100 are usual.",
 }
 
 
@@ -155,7 +165,8 @@ def _train_command(name: str) -> click.Command:
             "--" + field.name.lower().replace("_", "-") + f"/--no-{field.name}" * (field.default is True),
             kinds.get(field.name, type(field.default)),
         )
-        params.append(_option([flag, field.name], field.default, of_kind, HELP[field.name]))
+        text = HELP[field.name] + NOISE_LEVELS.get(name, ".") * (field.name == "T")
+        params.append(_option([flag, field.name], field.default, of_kind, text))
     names = [field.name for field in own]
 
     def run(**given: Any) -> None:

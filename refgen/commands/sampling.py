@@ -46,14 +46,14 @@ _OPTIONS = [
     click.option(
         "--spacing",
         type=click.Choice(list(SPACINGS)),
-        help="Of these levels: among the model's own, or even in time or log-SNR, or as in EDM.  [default: "
-        "edm for edm, log_snr for dpm_solver, dpm_multistep and probability_flow, else model]",
+        help="How these levels are spaced: as the model's own, evenly in time or log-SNR, or as in EDM.  "
+        "[default: edm for edm, log_snr for dpm_solver, dpm_multistep and probability_flow, else model]",
     ),
     click.option(
         "--step",
         type=click.FloatRange(0, min_open=True),
-        help="Size of a Langevin step, in units of the level's noise variance; below 2 but for mala and "
-        "smc.  [default: 0.5; 2 for smc; for annealed_langevin the model's own, or 0.1; for "
+        help="Size of a Langevin step, in units of the level's noise variance. It must be below 2, except "
+        "for mala and smc.  [default: 0.5; 2 for smc; for annealed_langevin the model's own, or 0.1; for "
         "predictor_corrector as --snr has it]",
     ),
     click.option(
@@ -68,21 +68,30 @@ _OPTIONS = [
     click.option(
         "--std",
         type=click.FloatRange(0, min_open=True),
-        help="Or its noise, in stds of the data, which are not scaled then.  [default: the model's, where it "
-        "has one level; else 0.1]",
+        help="In place of --level: the std of the noise, in stds of the data. The noise is added to the data "
+        "as they are, without scaling them down.  [default: the model's, where it has one level; else 0.1]",
     ),
     click.option(
-        "--eta", type=click.FloatRange(0, 1), help="Fresh noise of ddim, 1 that of ancestral.  [default: 0]"
+        "--eta",
+        type=click.FloatRange(0, 1),
+        help="Fresh noise of ddim; 1 is as much as ancestral has.  [default: 0]",
     ),
-    click.option("--order", type=click.IntRange(1, 3), help="Of dpm_solver and dpm_multistep.  [default: 2]"),
+    click.option(
+        "--order", type=click.IntRange(1, 3), help="Order of dpm_solver and dpm_multistep.  [default: 2]"
+    ),
     click.option(
         "--snr",
         type=click.FloatRange(0, min_open=True),
         help="Drift over noise in a step of the corrector.  [default: 0.16]",
     ),
-    click.option("--method", type=click.Choice(METHODS), help="Of probability_flow.  [default: heun]"),
     click.option(
-        "--churn", type=click.FloatRange(0), help="Fresh noise of edm, 0 for none, up to 80.  [default: 0]"
+        "--method", type=click.Choice(METHODS), help="Integrator of probability_flow.  [default: heun]"
+    ),
+    click.option(
+        "--churn",
+        type=click.FloatRange(0),
+        help="Fresh noise of edm, shared by its levels; 0 for none. More than 0.41 times the number of "
+        "levels changes nothing, since each step takes sqrt(2) - 1 at most.  [default: 0]",
     ),
 ]
 
@@ -135,8 +144,9 @@ def sample(
 
     The points are in the units of its data. Samplers that go through many levels start at the noisiest.
     langevin, underdamped and mala walk at one level of noise from a normal law as wide as the noisy data.
-    They hardly cross between modes that are well apart; smc finds these modes' weights. At the end they take
-    the noise off, but of a model of noisy data, ebm or score_net. Any of them samples a class: --label.
+    They hardly cross between modes that are well apart; smc finds these modes' weights. At the end these four
+    take the noise off, except for a model of noisy data, ebm or score_net. --label draws one class, with any
+    sampler, from a model trained with labels.
     """
     import numpy as np
 

@@ -45,10 +45,12 @@ class VDM(Continuous):
     .. math:: -\log p(x)\le L_T+\tfrac12\int_0^1\omega'(t)\,E\lVert\epsilon-\hat\epsilon(x_t)\rVert^2dt+L_0,
               \qquad\mathrm{SNR}(t)=e^{-\omega(t)}
 
-    omega is a monotone network, so that any parameters give a schedule; both its ends are learned, by the
-    loss. objective: "endless" steps, where the loss says nothing of what is between the ends, which makes the
-    loss of a random time vary little instead; or the loss of T "steps", which depends on all of it. `bound`
-    gives the bound with T steps, of the learned schedule or another; `log_prob` is the density of the flow.
+    Here omega(t), minus the log-SNR at time t, is a monotone network that rises from the data (t = 0) to the
+    noise (t = 1), so that any parameters give a schedule. Both its ends are learned, by the loss. objective:
+    "endless" is this loss in continuous time, that of endlessly many steps. It does not depend on omega
+    between the ends; there omega is trained so that the loss of a random time varies little. "steps" is the
+    loss of T steps, which depends on all of omega. `bound` gives the bound with T steps, of the learned
+    schedule or another; `log_prob` is the density of the flow.
     """
 
     usual: ClassVar[dict[str, Any]] = dict(steps=7000, cool=0.5)
