@@ -43,7 +43,6 @@ CALLS = (5, 10, 15, 20, 30, 50)
 THREE = (10, 20, 50)
 SEEDS, MORE = 3, 6  # MORE where samplers are held against each other
 COMPARED = (SLOW, LARGE, "DDIM", "Analytic-DPM")
-LEARNED = (*COMPARED, "DPM-Solver++ 3M")
 
 
 class Row(NamedTuple):
@@ -104,7 +103,7 @@ def path_errors(calls: Sequence[int], n: int, rng: Stream) -> dict[str, dict[int
 def run(
     rng: Stream, say: Callable[..., None], n: int = 20_000, few: int = 8000, train_steps: int = 4000
 ) -> Outcome:
-    """All samplers with the exact denoiser (n points), some with a network's (few), and the flow's errors."""
+    """All samplers with the exact denoiser (n points) and a network's (few), and the flow's errors."""
     params = trained(MODEL, LAW, rng, train_steps, say, batch=256, cool=0.5)
     lines = directions(2, 64, rng.spawn("directions"))
     floors = {m: sampling_floor(LAW, m, lines, rng.spawn("floor"), 10).max for m in (n, few)}
@@ -122,7 +121,7 @@ def run(
 
     more = {SLOW: (*CALLS, 100, 1000), "DDIM": (*CALLS, 100)}
     rows = {name: measured(name, exact, n, more.get(name, CALLS)) for name in WAYS}
-    learned = {name: measured(name, network, few, (5, *THREE)) for name in LEARNED}
+    learned = {name: measured(name, network, few, (5, *THREE)) for name in WAYS}
     say("errors along the flow")
     paths = path_errors((*CALLS, 100), 500, rng.spawn("paths"))
     reach = {name: {str(m): needed(of, m) for m in (1.5, 3.0)} for name, of in rows.items()}
@@ -191,11 +190,12 @@ def figure_of(
     rows: dict[str, list[Row]], learned: dict[str, list[Row]], paths: dict[str, dict[int, float]]
 ) -> Figure:
     """Distance against calls: with fresh noise, along the flow, with a network; and the flow's own error."""
-    figure, axes = plots.chart(rows=(2, 2), width=9.0, height=7.2)
+    figure, axes = plots.chart(rows=(2, 2, 1), width=9.0, height=10.5)
     parts = [
         (axes[0], "exact denoiser, steps with fresh noise", {name: rows[name] for name in NOISY}),
         (axes[1], "exact denoiser, along the flow", {name: rows[name] for name in SMOOTH}),
-        (axes[2], "learned denoiser", learned),
+        (axes[2], "learned denoiser, steps with fresh noise", {name: learned[name] for name in NOISY}),
+        (axes[3], "learned denoiser, along the flow", {name: learned[name] for name in SMOOTH}),
     ]
     for ax, title, part in parts:
         for name, of in part.items():
@@ -208,15 +208,15 @@ def figure_of(
         ax.set_title(f"{title}: distance in floors", fontsize=9)
         ax.set_ylim(0.4, 50)
     for name, errors in paths.items():
-        axes[3].plot(list(errors), list(errors.values()), label=_label(name), **_style(name))
-    axes[3].set_title("exact denoiser, along the flow: error of a point", fontsize=9)
-    axes[3].set_ylim(3e-4, 3)
+        axes[4].plot(list(errors), list(errors.values()), label=_label(name), **_style(name))
+    axes[4].set_title("exact denoiser, along the flow: error of a point", fontsize=9)
+    axes[4].set_ylim(3e-4, 3)
     for ax in axes:
         ax.set(xscale="log", yscale="log", xlim=(4.4, 130), xlabel="calls of the denoiser")
         ax.set_xticks([5, 10, 20, 50, 100], ["5", "10", "20", "50", "100"])
         ax.minorticks_off()
         ax.legend(fontsize=8, frameon=False)
-    for ax in axes[:3]:
+    for ax in axes[:4]:
         ax.set_yticks([0.5, 1, 3, 10, 30], ["0.5", "1", "3", "10", "30"])
     last = rows[SLOW][-1].mean
     axes[0].text(118, last, f"at 1000: {last:.2f}", fontsize=8, ha="right", va="center")
